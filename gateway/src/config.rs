@@ -196,3 +196,6 @@ impl Default for Canary {
         Self { calls: 100, seconds: 60 }
     }
 }
+
+#[cfg(test)]
+mod tests;

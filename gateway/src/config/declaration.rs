@@ -15,6 +15,7 @@ use toml::{
 
 use super::{
     Budgets,
+    fault::nearest,
     gateway_file::{budgets, text},
     section::{Section, kind},
 };
@@ -136,7 +137,10 @@ fn grant(section: &Section<'_, '_>, label: &str, value: &Spanned<DeValue<'_>>) -
         },
         Err(error) => {
             let span = span_of_grant_error(&fields, &error).unwrap_or_else(|| value.span());
-            section.log.fault(&span, format!("`{}`: {}", section.name(label), error.message()), "");
+            let mut words = error.message().split('`').skip(1).step_by(2);
+            let meant = words.next().and_then(|written| nearest(written, words));
+            let hint = meant.map(|meant| format!("did you mean `{meant}`?")).unwrap_or_default();
+            section.log.fault(&span, format!("`{}`: {}", section.name(label), error.message()), hint);
         }
     }
     None
