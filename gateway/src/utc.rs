@@ -19,6 +19,19 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
+/// Milliseconds since 1970.
+#[must_use]
+pub fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The moment so many milliseconds after 1970.
+#[must_use]
+pub fn from_unix_ms(ms: u64) -> SystemTime {
+    UNIX_EPOCH.checked_add(Duration::from_millis(ms)).unwrap_or(UNIX_EPOCH)
+}
+
 /// Year, month and day of a day since 1970-01-01. Years are counted from March, so that the leap day is the last.
 fn date(days: u64) -> (u64, u64, u64) {
     const DAYS_OF_400_YEARS: u64 = 146_097;

@@ -158,6 +158,11 @@ impl Actions {
         })
     }
 
+    /// Which action an invocation belongs to.
+    pub(crate) fn name(&self, id: Uuid) -> Option<Arc<str>> {
+        self.with(|invocations| invocations.entries.get(&id).map(|entry| Arc::clone(&entry.status.name)))
+    }
+
     /// Forgets an invocation: a cancelled one is gone (handlers: cancel answers 204, then its status is 404), and a
     /// synchronous one was answered.
     pub(crate) fn forget(&self, id: Uuid) {

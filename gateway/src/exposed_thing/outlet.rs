@@ -66,7 +66,7 @@ pub(crate) struct Outlet {
 impl Outlet {
     /// An outlet whose event ids go on above what the store has reserved for `key`.
     pub(crate) fn new(name: ThingName, key: String, description: Description, store: Store) -> Arc<Self> {
-        let reserved = store.event_ids(&key);
+        let reserved = store.event_id(&key);
         Arc::new(Self {
             name,
             key,
@@ -218,8 +218,13 @@ impl Outlet {
         if let Some(reserved) = self.notifications.send(notification, SystemTime::now()) {
             debug_assert!(reserved >= RESERVED_AHEAD);
             let mut batch = Batch::new();
-            batch.event_ids(&self.key, reserved);
-            self.store.submit(batch);
+            batch.reserve_event_ids(&self.key, reserved);
+            let (store, thing) = (self.store.clone(), self.name.clone());
+            tokio::spawn(async move {
+                if let Err(error) = store.commit(batch).await {
+                    tracing::warn!(%thing, %error, "event ids could not be reserved; after a crash they may repeat");
+                }
+            });
         }
     }
 }

@@ -48,6 +48,9 @@ impl Task {
         self.record = next.record;
         self.failed_starts = 0;
         self.paused_until = None;
+        if let Some(description) = next.description {
+            self.outlet.describe(description);
+        }
         self.canary = self.record.canary.as_ref().filter(|_| next.canary).map(|canary| {
             let left = canary.deadline_utc_ms.saturating_sub(crate::utc::unix_ms(std::time::SystemTime::now()));
             Canary::new(begun + std::time::Duration::from_millis(left), canary.calls_left, previous, previous_instance)
@@ -57,7 +60,7 @@ impl Task {
         let pause = begun.elapsed();
         let number = self.version.number;
         match self.take(answer, None).await {
-            Ok(()) => self.started_swapped().await,
+            Ok(()) => self.serves(Origin::Swapped).await,
             Err(error) => {
                 self.roll_back(&error.to_string()).await;
                 return Err(error);
@@ -72,24 +75,15 @@ impl Task {
         Ok(CutOver { pause })
     }
 
-    async fn started_swapped(&mut self) {
-        self.read_back.forget();
-        self.status.with(|shown| {
-            shown.origin = "swapped";
-            shown.since = std::time::SystemTime::now();
-            shown.version = self.version.number;
-        });
-        self.status.set_state(if self.canary.is_some() { HandlerState::Canary } else { HandlerState::Running });
-        self.wake().await;
-        if self.instance.is_some() {
-            self.read_back_all().await;
-        }
-    }
-
     /// The previous version's answer to a read that the new one did not survive.
     pub(super) async fn read_from_previous(&mut self, name: &Arc<str>, call: Call) -> Option<Answer> {
         let canary = self.canary.as_mut()?;
-        let answer = canary.previous_instance.take()?.read_property(name, call).await;
+        let instance = match canary.previous_instance.take() {
+            Some(instance) => instance,
+            // After a restart in the middle of a canary the previous version has no instance yet.
+            None => canary.previous.start(self.store.state(self.outlet.name()), Origin::Recovered).await.instance?,
+        };
+        let answer = instance.read_property(name, call).await;
         canary.previous_instance = answer.instance;
         tracing::info!(thing = %self.outlet.name(), name = &**name, "the previous version answered a read once more");
         answer.result.ok().map(|reading| self.answer(reading))
@@ -135,7 +129,7 @@ impl Task {
         let ended = self.end_actions(true);
         let describes_alike = self.version.component.digest() == canary.previous.component.digest();
         self.version = canary.previous;
-        self.record.back_to(self.version.number);
+        self.record.switch_to(self.version.number);
         let mut batch = Batch::new();
         batch.restore_state_before(self.outlet.name()).forget_state_before(self.outlet.name()).put_record(&self.record);
         if let Err(error) = self.store.commit(batch).await {
@@ -156,7 +150,7 @@ impl Task {
     /// The description of the version that serves.
     pub(super) fn describe(&self) {
         let now = self.outlet.description();
-        match super::version::description(&self.record, &self.version, now.revision + 1) {
+        match self.version.describe(now.revision + 1) {
             Ok(mut description) => {
                 description.created = now.created;
                 self.outlet.describe(description);

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::version::Version;
+use crate::exposed_thing::Description;
 use crate::exposed_thing::outlet::Answer;
 use crate::interaction::{Context, InteractionError};
 use crate::store::ThingRecord;
@@ -43,6 +44,8 @@ pub(crate) struct Next {
     pub(crate) version: Version,
     /// The record as it was committed.
     pub(crate) record: ThingRecord,
+    /// What the Thing offers from then on, where that is something else.
+    pub(crate) description: Option<Description>,
     /// Whether its first calls are watched.
     pub(crate) canary: bool,
 }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use handler_host::HandlerComponent;
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
@@ -66,6 +67,7 @@ pub(crate) struct Shown {
     pub(crate) origin: &'static str,
     pub(crate) since: SystemTime,
     pub(crate) version: u64,
+    pub(crate) component: Option<HandlerComponent>,
     pub(crate) memory_bytes: u64,
     pub(crate) statistics: Statistics,
     pub(crate) log: VecDeque<LogLine>,
@@ -87,6 +89,7 @@ impl HandlerStatus {
             origin: "fresh",
             since: SystemTime::now(),
             version: 0,
+            component: None,
             memory_bytes: 0,
             statistics: Statistics::default(),
             log: VecDeque::new(),

@@ -5,7 +5,7 @@
 //! What one message does is in `serve`, what a call leaves behind in `effects`, going over to another version in `canary`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use handler_host::{HandlerInstance, Origin, Signal};
 use tokio::sync::mpsc;
@@ -154,20 +154,28 @@ impl Task {
     }
 
     async fn started(&mut self, origin: Origin) {
+        self.serves(origin).await;
+        if self.instance.is_some() {
+            self.failed_starts = 0;
+        } else {
+            self.count_failed_start().await;
+        }
+    }
+
+    /// An instance has started: what follows from that, up to its first wake.
+    pub(super) async fn serves(&mut self, origin: Origin) {
         self.paused_until = None;
         self.read_back.forget();
         self.status.with(|shown| {
             shown.origin = origin_word(origin);
-            shown.since = std::time::SystemTime::now();
+            shown.since = SystemTime::now();
             shown.version = self.version.number;
+            shown.component = Some(self.version.component.clone());
         });
         self.status.set_state(if self.canary.is_some() { HandlerState::Canary } else { HandlerState::Running });
         self.wake().await;
         if self.instance.is_some() {
-            self.failed_starts = 0;
             self.read_back_all().await;
-        } else {
-            self.count_failed_start().await;
         }
     }
 

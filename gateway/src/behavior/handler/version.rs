@@ -3,11 +3,23 @@
 //! A version outlives its instances: a trapped one is followed by another of the same version.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use handler_host::{Answer, Capabilities, Config, HandlerComponent, HandlerInstance, InstanceSetup, Limits, Origin, ThingClock};
 
+use thing_descriptions::TdError;
+
 use crate::config::Budgets;
+use crate::exposed_thing::{Description, description};
+use crate::names::ThingId;
+
+/// What the Thing is called, whatever version serves.
+#[derive(Debug, Clone)]
+pub(crate) struct Naming {
+    pub(crate) id: ThingId,
+    pub(crate) title: Option<String>,
+    pub(crate) description: Option<String>,
+}
 
 /// One version of a handler.
 #[derive(Debug, Clone)]
@@ -20,6 +32,7 @@ pub(crate) struct Version {
     pub(crate) clock: ThingClock,
     pub(crate) limits: Limits,
     pub(crate) budgets: Budgets,
+    pub(crate) naming: Naming,
 }
 
 impl Version {
@@ -37,16 +50,24 @@ impl Version {
         let setup = InstanceSetup {
             component: self.component.clone(),
             capabilities,
-            clock: self.clock.clone(),
+            clock: self.clock,
             state,
             config: self.config.clone(),
             limits: self.limits.clone(),
         };
-        HandlerInstance::start(setup, origin, self.budgets.start).await
+        HandlerInstance::start(setup, origin, self.budgets.start_ms).await
     }
 
-    /// The budget of a call, in the contract's milliseconds.
-    pub(crate) fn budget_ms(budget: Duration) -> u32 {
-        u32::try_from(budget.as_millis()).unwrap_or(u32::MAX)
+    /// What the Thing offers while this version serves.
+    ///
+    /// # Errors
+    /// [`TdError`] when the component's model makes no Thing Description.
+    pub(crate) fn describe(&self, revision: u64) -> Result<Description, TdError> {
+        let naming = description::Naming {
+            id: &self.naming.id,
+            title: self.naming.title.as_deref(),
+            description: self.naming.description.as_deref(),
+        };
+        Description::of(self.component.model_json(), &naming, revision, SystemTime::now())
     }
 }
