@@ -20,6 +20,8 @@ mod models;
 mod object;
 mod op;
 mod pointer;
+#[cfg(test)]
+mod random;
 mod schema;
 mod security;
 mod thing;

@@ -30,8 +30,8 @@ pub const FIELD_ERRORS_MAX: usize = 32;
 /// Longest description of one error, in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 240;
 
-/// Deepest nesting of typed members (`DataSchema`s in `DataSchema`s) in a Thing Description.
-pub(crate) const MEMBER_DEPTH_MAX: usize = 128;
+/// Deepest nesting of typed members in a Thing Description, as deep as a document can be.
+pub(crate) const MEMBER_DEPTH_MAX: usize = JsonLimits::DEFAULT.depth_max;
 
 /// Most members and elements of one `DataSchema` that compiles.
 pub(crate) const SCHEMA_NODES_MAX: usize = 20_000;

@@ -137,3 +137,6 @@ fn named(value: &Value, at: &At<'_>, nodes_left: &mut usize) -> Result<Value, Td
         .map(|(name, schema)| keywords_of(schema, &at.member(name), nodes_left).map(|schema| (name.clone(), schema)));
     kept.collect::<Result<Map<_, _>, _>>().map(Value::Object)
 }
+
+#[cfg(test)]
+mod tests;

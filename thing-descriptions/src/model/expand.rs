@@ -24,15 +24,30 @@ pub(super) struct Expansion<'a> {
     /// What is being expanded, outermost first: addresses of models, and of definitions with their fragment.
     chain: Vec<String>,
     pub(super) cost_left: usize,
+    /// Entries of `@context` of the documents from which definitions were imported.
+    contexts: Vec<Value>,
 }
 
 impl<'a> Expansion<'a> {
     pub(super) const fn new(models: Option<&'a ModelSet>, placeholders: Placeholders<'a>) -> Self {
-        Self { models, placeholders, chain: Vec::new(), cost_left: MODEL_COST_MAX }
+        Self { models, placeholders, chain: Vec::new(), cost_left: MODEL_COST_MAX, contexts: Vec::new() }
+    }
+
+    /// The whole that is instantiated: the model with the vocabularies of what it imports.
+    pub(super) fn whole(&mut self, document: &Value) -> Result<Value, TdError> {
+        let mut expanded = self.model("", document)?;
+        if let Some(context) = expanded.get_mut("@context") {
+            let new = self.contexts.drain(..).filter(|entry| !entries(context).any(|known| known == entry));
+            let new: Vec<Value> = new.collect();
+            if !new.is_empty() {
+                *context = entries(context).cloned().chain(new).collect();
+            }
+        }
+        Ok(expanded)
     }
 
     /// The model with all that it inherits and imports. `href` is its address, "" for the one that is instantiated.
-    pub(super) fn model(&mut self, href: &str, document: &Value) -> Result<Value, TdError> {
+    fn model(&mut self, href: &str, document: &Value) -> Result<Value, TdError> {
         self.enter(href.to_owned())?;
         let mut own = self.imported(Document { href, root: document }, document, &At::Root)?;
         for base_href in self.extended(&own)? {
@@ -87,11 +102,9 @@ impl<'a> Expansion<'a> {
     fn definition(&mut self, document: Document<'_>, target: &str, at: &At<'_>) -> Result<Value, TdError> {
         let at = at.member(TM_REF);
         let target = self.address(target, &at)?;
-        let (href, pointer) = target.split_once('#').unwrap_or((&target, ""));
-        let document = match href {
-            "" => document,
-            href => Document { href, root: self.find(href, &at)? },
-        };
+        let (href, pointer) =
+            target.split_once('#').ok_or_else(|| at.wrong("must be an address, # and a JSON Pointer"))?;
+        let document = if href.is_empty() { document } else { self.other(href, &at)? };
         self.enter(format!("{}#{pointer}", document.href))?;
         let found = document.root.pointer(pointer).ok_or_else(|| at.missing(format!("the definition {target}")))?;
         if !found.is_object() {
@@ -100,6 +113,20 @@ impl<'a> Expansion<'a> {
         let definition = self.imported(document, found, &At::Root)?;
         self.chain.pop();
         Ok(definition)
+    }
+
+    /// Another document, whose vocabularies come with what is imported from it (TD 1.1 section 10.3.2.2).
+    fn other<'d>(&mut self, href: &'d str, at: &At<'_>) -> Result<Document<'d>, TdError>
+    where
+        'a: 'd,
+    {
+        let root = self.find(href, at)?;
+        for entry in root.get("@context").into_iter().flat_map(entries) {
+            if !self.contexts.contains(entry) {
+                self.contexts.push(entry.clone());
+            }
+        }
+        Ok(Document { href, root })
     }
 
     /// The model at an address.
