@@ -11,7 +11,7 @@ use crate::pointer::At;
 
 /// The names of an object's members as the document had them. Two objects that differ in order alone are equal.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MemberOrder(Vec<Box<str>>);
+pub struct MemberOrder(Vec<Box<str>>);
 
 impl PartialEq for MemberOrder {
     fn eq(&self, _: &Self) -> bool {
@@ -89,7 +89,8 @@ macro_rules! object {
         pub struct $name {
             $($(#[$doc])* pub $field: $kind,)*
             $(#[$rest_doc])* pub $rest: $rest_kind,
-            pub(crate) order: crate::object::MemberOrder,
+            /// How its members were ordered; the default for a new object.
+            pub order: crate::object::MemberOrder,
         }
 
         impl $name {

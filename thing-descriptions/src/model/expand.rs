@@ -105,8 +105,9 @@ impl<'a> Expansion<'a> {
         let (href, pointer) =
             target.split_once('#').ok_or_else(|| at.wrong("must be an address, # and a JSON Pointer"))?;
         let document = if href.is_empty() { document } else { self.other(href, &at)? };
+        let pointer = percent_decoded(pointer).ok_or_else(|| at.wrong("has a wrong percent-encoding"))?;
         self.enter(format!("{}#{pointer}", document.href))?;
-        let found = document.root.pointer(pointer).ok_or_else(|| at.missing(format!("the definition {target}")))?;
+        let found = document.root.pointer(&pointer).ok_or_else(|| at.missing(format!("the definition {target}")))?;
         if !found.is_object() {
             return Err(at.wrong(format!("{target} is no definition")));
         }
@@ -183,6 +184,23 @@ fn cost(value: &Value) -> usize {
         Value::Array(elements) => elements.iter().map(cost).sum(),
         Value::Object(members) => members.iter().map(|(name, member)| name.len() + cost(member)).sum(),
     }
+}
+
+/// A pointer in a fragment is percent-encoded (RFC 6901 section 6).
+fn percent_decoded(pointer: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(pointer.len());
+    let mut rest = pointer.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first == b'%' {
+            let (digits, after) = after.split_at_checked(2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// Puts what a model says over what it inherits.

@@ -1,4 +1,6 @@
 //! The derivation of Things: documents of our own for each feature of TD 1.1 chapter 10.
+//!
+//! Each test is one feature, or one way to misuse it.
 
 use serde_json::{Map, Value, json};
 
@@ -146,8 +148,8 @@ fn a_reference_imports_and_is_patched() {
     let sample = json!({
         "properties": {
             "inside": { "tm:ref": "climate.tm.json#/properties/a~1b", "maximum": 40, "minimum": null },
-            "same": { "tm:ref": "#/properties/plain", "title": "Same" },
-            "plain": { "type": "string" }
+            "same": { "tm:ref": "#/properties/pl%C3%A4in%20one", "title": "Same" },
+            "pläin one": { "type": "string" }
         }
     });
     let thing = derive(sample, &models).unwrap();
@@ -165,7 +167,9 @@ fn what_is_pointed_to_and_absent_is_named() {
     assert!(error.to_string().contains("the Thing Model b is missing"), "{error}");
     assert!(matches!(refused(property("a#/y")), TdError::Missing { .. }));
     assert!(refused(property("a#/x")).to_string().contains("no definition"));
-    assert!(matches!(refused(property("a")), TdError::Schema { .. }));
+    for target in ["a", "#/%", "#/%zz", "#/%FF"] {
+        assert!(matches!(refused(property(target)), TdError::Schema { .. }), "{target}");
+    }
     let error = refused(json!({ "links": [{ "rel": "tm:extends", "href": "c" }] }));
     assert_eq!(error.pointer(), "/links");
     assert!(matches!(refused(json!({ "properties": { "p": { "tm:ref": 1 } } })), TdError::Schema { .. }));
