@@ -40,7 +40,8 @@ object! {
 object! {
     /// The answer that is expected.
     pub struct ExpectedResponse {
-        /// Its media type; absent: the answer has no body (TD 1.1 section 5.3.4.2).
+        /// Its media type; absent: the answer has no body (assertion
+        /// `td-expectedResponse-missing-contentType`).
         pub content_type: Option<String> = "contentType",
         ..
         /// Unknown members, as they were.

@@ -1,4 +1,4 @@
-//! Thing Models and how a Thing comes from one (TD 1.1 chapter 10).
+//! Thing Models and how a Thing comes from one (TD 1.1, the chapter on Thing Models; its assertions are cited by id).
 //!
 //! A model stays JSON: any of its strings may be a placeholder, so it has types only once it is a Thing.
 //! The derivation is a list of steps, each in a file under `model/`; what it may copy is limited as a whole.
@@ -148,7 +148,7 @@ impl<'a> Instance<'a> {
             let link = json!({ "rel": REL_TYPE, "href": href, "type": MEDIA_TM });
             match members.entry("links").or_insert_with(|| json!([])) {
                 Value::Array(links) => {
-                    // TD 1.1 section 5.3.4.1: one link of this type at most.
+                    // Assertion `tm-rel-type-maximum`: one such link.
                     links.retain(|link| link.get("rel").is_none_or(|rel| rel != REL_TYPE));
                     links.push(link);
                 }

@@ -35,6 +35,9 @@ impl MemberOrder {
 
     /// The members in the order of the document; new ones follow as they are.
     pub(crate) fn apply(&self, mut members: Map<String, Value>) -> Map<String, Value> {
+        if self.0.is_empty() {
+            return members;
+        }
         let mut ordered = Map::with_capacity(members.len());
         for name in &self.0 {
             if let Some(value) = members.get_mut(&**name) {

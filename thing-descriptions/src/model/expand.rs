@@ -1,4 +1,5 @@
-//! Inheritance and import: `tm:extends` (TD 1.1 section 10.3.2.1) and `tm:ref` (section 10.3.2.2).
+//! Inheritance and import: `tm:extends` and `tm:ref` (assertions `tm-extend`, `tm-tmRef-*` and
+//! `tm-ref-recursive-extensions` of TD 1.1).
 //!
 //! Both end in a JSON merge patch (RFC 7396): the nearer definition wins, `null` removes. A definition that leads back
 //! to itself is refused by the chain of those that are being expanded; breadth is limited by what may be copied.
@@ -116,7 +117,7 @@ impl<'a> Expansion<'a> {
         Ok(definition)
     }
 
-    /// Another document, whose vocabularies come with what is imported from it (TD 1.1 section 10.3.2.2).
+    /// Another document, whose vocabularies come with what is imported from it (assertion `tm-tmRef2`).
     fn other<'d>(&mut self, href: &'d str, at: &At<'_>) -> Result<Document<'d>, TdError>
     where
         'a: 'd,

@@ -1,4 +1,4 @@
-//! The derivation of Things: documents of our own for each feature of TD 1.1 chapter 10.
+//! The derivation of Things: documents of our own for each feature of the chapter on Thing Models.
 //!
 //! Each test is one feature, or one way to misuse it.
 

@@ -137,6 +137,14 @@ fn a_schema_that_cannot_be_compiled_is_refused() {
 }
 
 #[test]
+fn a_schema_as_deep_as_a_document_fits_on_a_small_stack() {
+    let deep = (0..60).fold(json!({ "type": "null" }), |inner, _| json!({ "items": inner }));
+    let thread = std::thread::Builder::new().stack_size(2 * 1024 * 1024);
+    let compiled = thread.spawn(move || compile(deep).is_ok());
+    assert!(compiled.unwrap().join().unwrap());
+}
+
+#[test]
 fn a_pattern_takes_time_linear_in_the_text() {
     // A backtracking engine would not come back from this one.
     let validator = compile(json!({ "pattern": "^(a+)+$" })).unwrap();
