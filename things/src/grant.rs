@@ -12,6 +12,7 @@ mod spi;
 
 pub use files::SysfsGrant;
 pub use i2c::{I2cGrant, MultiWrite, Registers};
+pub(crate) use lines::PI;
 pub use lines::{Bias, Direction, GpioGrant, PwmGrant};
 pub use spi::SpiGrant;
 

@@ -20,7 +20,7 @@ pub struct GpioGrant {
     /// Whether the electrically low level means high (on, pressed).
     #[serde(default)]
     pub active_low: bool,
-    /// The resistor on the line; absent: left as it is.
+    /// The resistor on the line, inputs only; absent: left as it is (on `pi`: none).
     #[serde(default)]
     pub bias: Option<Bias>,
     /// How long a level must last to count, in milliseconds, at most 10,000; inputs only, 0 by default.
@@ -70,6 +70,7 @@ impl GpioGrant {
         }
         match self.direction {
             Direction::Input if self.fail_safe.is_some() => Err("fail-safe: an input drives no level".to_owned()),
+            Direction::Output if self.bias.is_some() => Err("bias: an output drives its line".to_owned()),
             Direction::Output if self.debounce_ms > 0 => Err("debounce-ms: an output does not bounce".to_owned()),
             Direction::Input | Direction::Output => Ok(()),
         }
