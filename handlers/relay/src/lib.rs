@@ -3,19 +3,11 @@
 //! It starts switched off, and a pulse leaves it switched off however it ends. A replacement leaves it as it is; its
 //! level while no handler runs is the grant's `fail_safe`.
 
-use serde::Deserialize;
 use tidegate_handler::{Action, Config, Fault, Handler, Line, Origin, Thing, Value, clock, log, sleep_ms};
 
 struct Relay {
     coil: Line,
     origin: Origin,
-}
-
-/// The input of `pulse`.
-#[derive(Deserialize)]
-struct Pulse {
-    /// In milliseconds.
-    duration: u64,
 }
 
 impl Handler for Relay {
@@ -39,8 +31,8 @@ impl Handler for Relay {
     }
 
     async fn invoke_action(&self, _name: &str, input: Value, action: &Action) -> Result<Value, Fault> {
-        let duration_ms = input.parse::<Pulse>()?.duration;
-        let end_us = clock::now_us() + duration_ms * 1_000;
+        let duration_ms: u32 = input.member("duration").try_into()?;
+        let end_us = clock::now_us() + u64::from(duration_ms) * 1_000;
         let _off = SwitchOff(&self.coil);
         self.coil.write(true)?;
         loop {

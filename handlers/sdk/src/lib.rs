@@ -45,6 +45,7 @@ mod devices;
 mod executor;
 mod fault;
 mod handler;
+mod json;
 pub mod log;
 mod notify;
 mod run;
