@@ -4,21 +4,22 @@
 //! levels, clocks are written back, and the store is the last to close.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use handler_host::{EngineConfig, HandlerEngine};
 use things::{Board, Hardware};
 use tokio::net::TcpListener;
+use tokio::signal::unix;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::behavior::gateway::Health;
 use crate::behavior::handler::request::Request;
 use crate::binding_http;
-use crate::config::{Config, Declaration};
-use crate::logging::LogRing;
+use crate::config::{Config, Declaration, Tree};
+use crate::logging::{self, LogRing};
 use crate::repository::Repository;
 use crate::servient::Servient;
 use crate::startup::{self, CLOCK_AHEAD_US, Parts, Started};
@@ -59,17 +60,68 @@ pub enum StartupError {
     },
 }
 
-/// What a gateway is started from.
+/// What a gateway is started from: the configuration with the command line already on top of it.
 #[derive(Debug)]
 pub struct Options {
-    /// The configuration.
-    pub config: Config,
-    /// The declared Things.
-    pub declarations: Vec<Declaration>,
+    /// The configuration and the declared Things.
+    pub tree: Tree,
     /// Store, components and compiled cache.
     pub data_dir: PathBuf,
-    /// The log, for the Thing `gateway`.
-    pub logs: LogRing,
+    /// Where handlers are looked for by name; `None`: beside the program, then the system's folder.
+    pub handlers_dir: Option<PathBuf>,
+    /// Called once with the bound address when requests are answered: prints what to try.
+    pub ready: Option<fn(SocketAddr)>,
+}
+
+/// Runs a gateway until SIGINT or SIGTERM ends it; tells systemd how it stands.
+///
+/// # Errors
+/// [`StartupError`]; nothing runs then.
+pub async fn run(options: Options) -> Result<(), StartupError> {
+    let logs = logging::start(options.tree.config.log);
+    let ready = options.ready;
+    let mut asked = Signals::listen().map_err(|error| StartupError::Engine { reason: error.to_string() })?;
+    let gateway = Gateway::start(options, logs).await?;
+    tracing::info!(address = %gateway.address(), things = gateway.servient().things().len(), "listening");
+    notify_systemd(sd_notify::NotifyState::Ready);
+    if let Some(ready) = ready {
+        ready(gateway.address());
+    }
+    let signal = asked.next().await;
+    tracing::info!(signal, "stopping");
+    notify_systemd(sd_notify::NotifyState::Stopping);
+    gateway.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The signals that ask a gateway to stop.
+struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: unix::signal(unix::SignalKind::interrupt())?,
+            terminate: unix::signal(unix::SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+/// Without systemd there is nobody to tell, which is no error.
+fn notify_systemd(state: sd_notify::NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
 }
 
 /// A running gateway.
@@ -94,10 +146,11 @@ impl Gateway {
     ///
     /// # Errors
     /// [`StartupError`]; nothing runs then.
-    pub async fn start(options: Options) -> Result<Self, StartupError> {
-        let Options { config, declarations, data_dir, logs } = options;
+    pub async fn start(options: Options, logs: LogRing) -> Result<Self, StartupError> {
+        let Options { tree: Tree { config, things: declarations, .. }, data_dir, handlers_dir, .. } = options;
         let board = config.board_simulated.then(Board::new);
-        let parts = parts(&config, &data_dir, board.clone()).await?;
+        let repository = Repository::new(handlers_dir);
+        let parts = parts(&config, &data_dir, repository, board.clone()).await?;
         let directory = startup::directory(&parts).map_err(fault)?;
         let own = startup::own_things(&parts, board, logs, &config.title).map_err(fault)?;
         let things = start_things(&parts, &declarations).await?;
@@ -168,7 +221,7 @@ fn fault(fault: String) -> StartupError {
     StartupError::Things { faults: vec![fault] }
 }
 
-async fn parts(config: &Config, data_dir: &std::path::Path, board: Option<Board>) -> Result<Parts, StartupError> {
+async fn parts(config: &Config, data_dir: &Path, repository: Repository, board: Option<Board>) -> Result<Parts, StartupError> {
     let opening = data_dir.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         let store = Store::open(&opening).map_err(|source| StartupError::Store { path: opening.clone(), source })?;
@@ -188,7 +241,7 @@ async fn parts(config: &Config, data_dir: &std::path::Path, board: Option<Board>
         engine,
         store,
         hardware: Hardware::new(board),
-        repository: Repository::new(config.handlers_dir.clone()),
+        repository,
         health: Health::new(),
         canary: config.canary,
         queue_length_max: config.limits.queue_length_max,

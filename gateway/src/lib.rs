@@ -5,6 +5,7 @@
 
 mod behavior;
 pub mod binding_http;
+pub mod cli;
 pub mod config;
 pub mod exposed_thing;
 pub mod gateway;

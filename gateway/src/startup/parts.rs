@@ -23,6 +23,6 @@ pub(crate) struct Parts {
 
 /// One of the gateway's own Thing Models.
 pub(super) fn own_model(name: &str) -> Result<serde_json::Value, String> {
-    let text = thing_descriptions::model(name).ok_or_else(|| format!("the Thing Model `{name}` is missing"))?;
-    serde_json::from_str(text).map_err(|error| format!("the Thing Model `{name}`: {error}"))
+    let model = thing_descriptions::model(name).ok_or_else(|| format!("the Thing Model `{name}` is missing"))?;
+    Ok(model.to_json())
 }
