@@ -1,2 +1,5 @@
-//! Skeleton.
+//! Tests of the whole: what a person, a program or a broken handler sees of a running gateway, and the house rules.
+//!
+//! One file per subject. Every test starts its own gateway on port 0 and ends it; none knows another.
 
+mod tidy;
