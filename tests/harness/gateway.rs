@@ -5,14 +5,14 @@
 mod output;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{Client, Site, eventually, handlers};
+use crate::{Client, Site, eventually};
 use output::Lines;
 
 /// Compiling handlers without a cache on a slow, busy machine is part of a start.
@@ -30,13 +30,25 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts `tidegate serve` on a free port of the loopback and waits until it says where it listens.
+    /// Starts the program under test as `tidegate serve` on a free port and waits until it says where it listens.
     ///
     /// # Errors
     /// When it ends or stays silent: its output is in the error.
     pub fn start(site: Site) -> Result<Self> {
-        let mut command = program(&["serve", "--listen", "127.0.0.1:0"])?;
-        command.arg("--config").arg(site.config());
+        Self::start_as(&path()?, &["serve"], site)
+    }
+
+    /// Starts `program`, with these arguments before those that name the site, on a free port of the loopback. A
+    /// `demo` makes its own configuration.
+    ///
+    /// # Errors
+    /// When it ends or stays silent: its output is in the error.
+    pub fn start_as(program: &Path, arguments: &[&str], site: Site) -> Result<Self> {
+        let mut command = command(program)?;
+        command.args(arguments).args(["--listen", "127.0.0.1:0"]);
+        if arguments.first() != Some(&"demo") {
+            command.arg("--config").arg(site.config());
+        }
         command.arg("--data-dir").arg(site.data_dir()).arg("--handlers").arg(site.handlers());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let lines = Lines::of(&mut child);
@@ -94,23 +106,29 @@ impl Gateway {
 /// # Errors
 /// When it cannot be started.
 pub fn run(arguments: &[&str]) -> Result<Output> {
-    Ok(program(arguments)?.stdin(Stdio::null()).output()?)
+    Ok(command(&path()?)?.args(arguments).stdin(Stdio::null()).output()?)
 }
 
-fn program(arguments: &[&str]) -> Result<Command> {
-    let path = path()?;
-    ensure!(path.is_file(), "{} is missing: `cargo test -p tests` builds it", path.display());
-    let mut command = Command::new(path);
-    command.args(arguments).env_remove("NOTIFY_SOCKET");
+fn command(program: &Path) -> Result<Command> {
+    ensure!(program.is_file(), "{} is missing: `cargo xtask test` and `cargo xtask bench` build it", program.display());
+    let mut command = Command::new(program);
+    command.env_remove("NOTIFY_SOCKET");
     Ok(command)
 }
 
-/// Beside this test program's folder, under the name that tests/Cargo.toml gives it.
+/// The program under test: beside this test's folder, under the name that tests/Cargo.toml gives it.
 fn path() -> Result<PathBuf> {
+    Ok(profile_folder()?.join("tidegate-under-test"))
+}
+
+/// Where cargo puts the programs of this build: this test or bench lies in its folder `deps`.
+///
+/// # Errors
+/// When this program does not know where it lies.
+pub fn profile_folder() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
-    let profile = program.ancestors().nth(2).with_context(|| format!("where is {}?", program.display()))?;
-    ensure!(profile.starts_with(handlers::target()?), "{} lies in no target folder", program.display());
-    Ok(profile.join("tidegate-under-test"))
+    let folder = program.ancestors().nth(2).with_context(|| format!("where is {}?", program.display()))?;
+    Ok(folder.to_path_buf())
 }
 
 /// Ends the process with the test, failed or not.
