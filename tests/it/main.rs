@@ -2,4 +2,12 @@
 //!
 //! One file per subject. Every test starts its own gateway on port 0 and ends it; none knows another.
 
+mod actions;
+mod bad_input;
+mod descriptions;
+mod node_wot;
+mod observe;
+mod replace;
+mod rest;
+mod restart;
 mod tidy;

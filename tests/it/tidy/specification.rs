@@ -50,7 +50,7 @@ fn the_specification_names_tests_that_exist() -> Result<()> {
     }
     accepts(rule, &[(FILE, &table("`x.rs::works`, `x.rs`")), ("x.rs", "#[test]\nfn works() {}")])?;
     let tree = Tree::of_checkout()?;
-    let count = rows(&tree.files[FILE]).count();
+    let count = tree.files.get(FILE).map_or(0, |text| rows(text).count());
     assert!(count >= ROWS_MIN, "{count} rows were found in {FILE}");
     holds(rule)
 }
