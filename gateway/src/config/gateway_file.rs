@@ -1,0 +1,164 @@
+//! `tidegate.toml`: the keys of the gateway itself.
+//!
+//! Every key has a default, so that an empty file is a whole configuration. Faults go to the section's log.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{Budgets, Canary, Config, Limits, Log, LogFormat, LogLevel, fault::nearest, section::Section};
+
+/// Longest name, title and host name.
+const TEXT_CHARS_MAX: usize = 128;
+/// Entries of a list.
+const LIST_MAX: usize = 64;
+/// The longest time-out that makes sense to write: an hour.
+const TIMEOUT_MS_MAX: u64 = 3_600_000;
+/// The longest budget: a minute. A handler that computes longer answers `running`.
+const BUDGET_MS_MAX: u64 = 60_000;
+
+/// Reads the top table; relative paths are relative to `folder`, the file's own.
+pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
+    let fallback = Config::default();
+    let config = Config {
+        name: top.parsed("name", text).unwrap_or(fallback.name),
+        title: top.parsed("title", text).unwrap_or(fallback.title),
+        listen: top.parsed("listen", listen).unwrap_or(fallback.listen),
+        base_url: top.parsed("base-url", base_url),
+        allowed_hosts: top.list("allowed-hosts", LIST_MAX, host).unwrap_or_default(),
+        trusted_proxies: top.list("trusted-proxies", LIST_MAX, str::parse).unwrap_or_default(),
+        data_dir: top.parsed("data-dir", |path| folder_path(folder, path)),
+        handlers_dir: top.parsed("handlers-dir", |path| folder_path(folder, path)),
+        insecure_allow_remote: top.boolean("insecure-allow-remote").unwrap_or(false),
+        log: top.section("log").map(log).unwrap_or_default(),
+        limits: top.section("limits").map(limits).unwrap_or_default(),
+        budgets: top.section("budgets").map(|section| budgets(section, Budgets::default())).unwrap_or_default(),
+        canary: top.section("canary").map(canary).unwrap_or_default(),
+        board_simulated: top.section("board").is_some_and(board),
+    };
+    if let Err((what, hint)) = check_listen(config.listen, config.insecure_allow_remote) {
+        top.fault("listen", &what, hint);
+    }
+    config
+}
+
+/// A listen address beyond loopback needs `allow_remote`: until there is access control, whoever reaches the port owns
+/// the machine's actuators. `Err` is (what, hint).
+pub(super) fn check_listen(address: SocketAddr, allow_remote: bool) -> Result<(), (String, &'static str)> {
+    if address.ip().is_loopback() || allow_remote {
+        return Ok(());
+    }
+    Err((
+        format!("{address} is reachable from other machines, and this version has no access control yet"),
+        "listen on 127.0.0.1 and let a proxy with a password stand in front, or accept the risk in writing with \
+         `insecure-allow-remote = true`",
+    ))
+}
+
+fn log(section: Section<'_, '_>) -> Log {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+    let levels = levels.map(|level| (level.as_str(), level));
+    let log = Log {
+        format: section.parsed("format", |word| choice(word, &formats)).unwrap_or_default(),
+        level: section.parsed("level", |word| choice(word, &levels)).unwrap_or_default(),
+    };
+    section.finish();
+    log
+}
+
+fn limits(section: Section<'_, '_>) -> Limits {
+    let fallback = Limits::default();
+    let size = |key, range, fallback| section.integer(key, range).and_then(|n| n.try_into().ok()).unwrap_or(fallback);
+    let millis = |key, fallback| section.integer(key, (10, TIMEOUT_MS_MAX)).map_or(fallback, Duration::from_millis);
+    let limits = Limits {
+        body_bytes_max: size("body-bytes-max", (1 << 10, 64 << 20), fallback.body_bytes_max),
+        component_bytes_max: size("component-bytes-max", (1 << 10, 256 << 20), fallback.component_bytes_max),
+        queue_length_max: size("queue-length-max", (1, 65_536), fallback.queue_length_max),
+        connections_max: size("connections-max", (1, 65_536), fallback.connections_max),
+        observers_max: size("observers-max", (1, 65_536), fallback.observers_max),
+        request_timeout: millis("request-timeout-ms", fallback.request_timeout),
+        header_timeout: millis("header-timeout-ms", fallback.header_timeout),
+        long_poll_timeout: millis("long-poll-timeout-ms", fallback.long_poll_timeout),
+        drain: millis("drain-ms", fallback.drain),
+    };
+    section.finish();
+    limits
+}
+
+/// `[budgets]`, of the gateway or of one Thing; what is not written is `fallback`'s.
+pub(super) fn budgets(section: Section<'_, '_>, fallback: Budgets) -> Budgets {
+    let millis =
+        |key, fallback| section.integer(key, (1, BUDGET_MS_MAX)).and_then(|n| n.try_into().ok()).unwrap_or(fallback);
+    let budgets = Budgets {
+        read_ms: millis("read-ms", fallback.read_ms),
+        write_ms: millis("write-ms", fallback.write_ms),
+        invoke_ms: millis("invoke-ms", fallback.invoke_ms),
+        start_ms: millis("start-ms", fallback.start_ms),
+        wake_ms: millis("wake-ms", fallback.wake_ms),
+    };
+    section.finish();
+    budgets
+}
+
+fn canary(section: Section<'_, '_>) -> Canary {
+    let fallback = Canary::default();
+    let read = |key, fallback| section.integer(key, (0, 86_400)).and_then(|n| n.try_into().ok()).unwrap_or(fallback);
+    let canary = Canary { calls: read("calls", fallback.calls), seconds: read("seconds", fallback.seconds) };
+    section.finish();
+    canary
+}
+
+fn board(section: Section<'_, '_>) -> bool {
+    let simulated = section.boolean("simulated").unwrap_or(false);
+    section.finish();
+    simulated
+}
+
+pub(super) fn text(text: &str) -> Result<String, String> {
+    let printable = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    if printable && text.chars().count() <= TEXT_CHARS_MAX {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("1 to {TEXT_CHARS_MAX} characters without control characters are allowed"))
+    }
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address; write an IP and a port, such as 127.0.0.1:8080"))
+}
+
+fn base_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest)) {
+        Some(authority) if host(authority).is_ok() => Ok(text.strip_suffix('/').unwrap_or(text).to_owned()),
+        _ => {
+            Err(format!("`{text}` is no base URL; write http:// or https:// and a host, such as http://pi.local:8080"))
+        }
+    }
+}
+
+/// A host as it stands in a `Host` header: a name or an address, with or without a port.
+fn host(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-.:[]_".contains(c);
+    if !text.is_empty() && text.len() <= 253 && text.chars().all(allowed) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("`{text}` is no host; write a name or an address, such as pi.local or pi.local:8080"))
+    }
+}
+
+fn folder_path(folder: &Path, text: &str) -> Result<PathBuf, &'static str> {
+    if text.is_empty() || text.contains('\0') { Err("a path is expected") } else { Ok(folder.join(text)) }
+}
+
+fn choice<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
+        return Ok(*choice);
+    }
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let meant = nearest(word, names.iter().copied()).map(|meant| format!("; did you mean `{meant}`?"));
+    Err(format!("`{word}` is none of {}{}", names.join(", "), meant.unwrap_or_default()))
+}

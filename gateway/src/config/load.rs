@@ -1,0 +1,162 @@
+//! From files to a [`Tree`]: reads `tidegate.toml` and `things.d/*.toml`, with limits on their size and number.
+//!
+//! [`parse_tree`] is the whole of it without the file system; [`load`] only fetches the texts. Every fault of every file
+//! is in the one error.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use things::Grant;
+use toml::de::DeTable;
+
+use super::{
+    Budgets, Config, ConfigFault, ConfigFaults, Declaration, declaration, fault::FaultLog, gateway_file,
+    section::Section,
+};
+use crate::names::{ThingName, sha256_hex};
+
+/// Largest configuration file, in bytes.
+pub const FILE_BYTES_MAX: u64 = 256 << 10;
+/// Declarations in `things.d`.
+pub const THING_FILES_MAX: usize = 1_000;
+
+/// A whole configuration: the gateway's own and every declared Thing, by name.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tree {
+    /// `tidegate.toml`.
+    pub config: Config,
+    /// `things.d/*.toml`.
+    pub declarations: BTreeMap<ThingName, Declaration>,
+}
+
+/// Reads `file` and the folder `things.d` beside it (which may be missing).
+pub fn load(file: &Path) -> Result<Tree, ConfigFaults> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut faults = Vec::new();
+    let gateway = read_text(file).map_err(|fault| faults.push(fault)).unwrap_or_default();
+    let things = match list_things(&folder.join("things.d")) {
+        Ok(files) => files,
+        Err(fault) => {
+            faults.push(fault);
+            Vec::new()
+        }
+    };
+    let things: Vec<(PathBuf, String)> = things
+        .into_iter()
+        .filter_map(|path| read_text(&path).map_err(|fault| faults.push(fault)).ok().map(|text| (path, text)))
+        .collect();
+    let tree = parse_into(&mut faults, (file, &gateway), &things);
+    ConfigFaults::check(faults)?;
+    Ok(tree)
+}
+
+/// The same from texts: the gateway's file and each declaration, with the paths that messages name.
+pub fn parse_tree(gateway: (&Path, &str), things: &[(PathBuf, String)]) -> Result<Tree, ConfigFaults> {
+    let mut faults = Vec::new();
+    let tree = parse_into(&mut faults, gateway, things);
+    ConfigFaults::check(faults)?;
+    Ok(tree)
+}
+
+/// One declaration by itself: the text that a Thing's record keeps.
+pub fn parse_declaration(path: &Path, text: &str, budgets: Budgets) -> Result<Declaration, ConfigFaults> {
+    let mut faults = Vec::new();
+    let declaration = read_declaration(&mut faults, path, text, budgets);
+    match (declaration, ConfigFaults::check(faults)) {
+        (Some(declaration), Ok(())) => Ok(declaration),
+        (_, Err(faults)) => Err(faults),
+        (None, Ok(())) => Err(ConfigFault::of_file(path, "declares no Thing").into()),
+    }
+}
+
+fn parse_into(faults: &mut Vec<ConfigFault>, gateway: (&Path, &str), things: &[(PathBuf, String)]) -> Tree {
+    let (file, text) = gateway;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let config = read_table(faults, file, text, |top| gateway_file::read(top, folder));
+    let mut declarations = BTreeMap::new();
+    let mut taken: BTreeMap<ThingName, &Path> = BTreeMap::new();
+    for (path, text) in things {
+        let Some(declaration) = read_declaration(faults, path, text, config.budgets) else { continue };
+        if let Some(first) = taken.insert(declaration.name.clone(), path) {
+            let what = format!("the name `{}` is taken by {}", declaration.name, first.display());
+            faults.push(ConfigFault::of_file(path, what).with_hint("give one of the two another `name`"));
+        }
+        if !config.board_simulated && declaration.grants.values().any(Grant::is_simulated) {
+            let what = "a grant names a `board:` bus, but there is no simulated board";
+            faults.push(ConfigFault::of_file(path, what).with_hint("set `simulated = true` under `[board]`"));
+        }
+        declarations.insert(declaration.name.clone(), declaration);
+    }
+    Tree { config, declarations }
+}
+
+fn read_declaration(faults: &mut Vec<ConfigFault>, path: &Path, text: &str, budgets: Budgets) -> Option<Declaration> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let declaration = read_table(faults, path, text, |top| declaration::read(top, stem, budgets))?;
+    Some(Declaration { hash: sha256_hex(text.as_bytes()), source: text.to_owned(), ..declaration })
+}
+
+/// Parses `text` and lets `read` take its top table; syntax errors are faults like the others.
+fn read_table<T>(
+    faults: &mut Vec<ConfigFault>,
+    file: &Path,
+    text: &str,
+    read: impl FnOnce(&Section<'_, '_>) -> T,
+) -> T {
+    let log = FaultLog::new(file, text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        log.fault(&error.span().unwrap_or(0..0), error.message(), "");
+    }
+    let broken = !errors.is_empty();
+    let top = Section::new(&log, table.span(), "", table.get_ref());
+    let value = read(&top);
+    top.finish();
+    let mut found = log.into_faults();
+    if broken {
+        // A recovered table has holes where the syntax broke: what else is missed there is noise.
+        found.truncate(errors.len());
+    }
+    faults.append(&mut found);
+    value
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigFault> {
+    let unreadable = |error: std::io::Error| ConfigFault::of_file(path, format!("cannot be read: {error}"));
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(ConfigFault::of_file(path, format!("is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        ConfigFault::of_file(path, format!("is no UTF-8 text (from byte {at} on)"))
+    })
+}
+
+/// The `*.toml` files of `folder`, sorted; hidden ones (an editor's drafts) are left out.
+fn list_things(folder: &Path) -> Result<Vec<PathBuf>, ConfigFault> {
+    let unreadable = |error: std::io::Error| ConfigFault::of_file(folder, format!("cannot be listed: {error}"));
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+        if files.len() > THING_FILES_MAX {
+            return Err(ConfigFault::of_file(folder, format!("has more than {THING_FILES_MAX} declarations")));
+        }
+    }
+    files.sort();
+    Ok(files)
+}

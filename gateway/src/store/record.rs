@@ -1,0 +1,199 @@
+//! The record of one Thing: all that the gateway remembers about it besides its state.
+//!
+//! One JSON value per Thing, written whole. Versions are numbered from 1 and never renumbered; at most
+//! [`VERSIONS_MAX`] are kept, and never is the current one or the one before a running canary dropped.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::names::{ComponentDigest, ThingId, ThingName};
+
+/// Handler versions that are kept per Thing.
+pub const VERSIONS_MAX: usize = 5;
+
+/// Whether a Thing is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    /// It is served.
+    Present,
+    /// Its file is gone: not served, everything kept.
+    Off,
+    /// Deleted through the API: not served, state gone, until its file changes.
+    Deleted,
+}
+
+/// Where a version's bytes came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VersionOrigin {
+    /// The handlers folder.
+    Folder,
+    /// The action `replace`.
+    Pushed,
+}
+
+/// One installed version of a Thing's handler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandlerVersion {
+    /// From 1, counting up, never given twice for one Thing.
+    pub number: u64,
+    /// The component's bytes lie under this digest.
+    pub digest: ComponentDigest,
+    /// Where it came from.
+    pub origin: VersionOrigin,
+    /// When it was installed: milliseconds since 1970-01-01 UTC.
+    pub installed_utc_ms: u64,
+}
+
+/// A new version on probation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryRecord {
+    /// It has passed after this time: milliseconds since 1970-01-01 UTC.
+    pub deadline_utc_ms: u64,
+    /// It has passed after so many more calls.
+    pub calls_left: u32,
+    /// Number of the version that comes back when it fails.
+    pub previous: u64,
+}
+
+/// One Thing as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThingRecord {
+    /// Key of the record.
+    pub name: ThingName,
+    /// The Thing's id, minted once.
+    pub id: ThingId,
+    /// The id of its handler's own TD, minted once.
+    pub handler_id: ThingId,
+    /// Whether it is served.
+    pub presence: Presence,
+    /// Counts the changes of owner; a node with a lower epoch is no owner any more.
+    pub owner_epoch: u64,
+    /// The node that owns it now, after a move.
+    pub moved_to: Option<String>,
+    /// The declaration as TOML text.
+    pub declaration: String,
+    /// Hash of the file that was imported last; `None` for a Thing made through the API.
+    pub declaration_hash: Option<String>,
+    /// The file's settings, key by key, as imported last.
+    pub settings_seen: Map<String, Value>,
+    /// Digest of the handlers folder's component, as seen last.
+    pub folder_digest_seen: Option<ComponentDigest>,
+    /// Oldest first.
+    pub versions: Vec<HandlerVersion>,
+    /// Number of the version that serves; `None` before the first.
+    pub version_current: Option<u64>,
+    /// Number that the next version gets.
+    pub version_next: u64,
+    /// Present while the current version is on probation.
+    pub canary: Option<CanaryRecord>,
+}
+
+impl ThingRecord {
+    /// A Thing without a handler yet, with new ids.
+    pub fn new(name: ThingName) -> Self {
+        Self {
+            name,
+            id: ThingId::mint(),
+            handler_id: ThingId::mint(),
+            presence: Presence::Present,
+            owner_epoch: 1,
+            moved_to: None,
+            declaration: String::new(),
+            declaration_hash: None,
+            settings_seen: Map::new(),
+            folder_digest_seen: None,
+            versions: Vec::new(),
+            version_current: None,
+            version_next: 1,
+            canary: None,
+        }
+    }
+
+    /// Whether this gateway serves the Thing.
+    pub fn is_served(&self) -> bool {
+        self.presence == Presence::Present && self.moved_to.is_none()
+    }
+
+    /// A kept version by its number.
+    pub fn version(&self, number: u64) -> Option<&HandlerVersion> {
+        self.versions.iter().find(|version| version.number == number)
+    }
+
+    /// The version that serves.
+    pub fn current(&self) -> Option<&HandlerVersion> {
+        self.version(self.version_current?)
+    }
+
+    /// Adds a version, makes it the current one and returns its number; drops the oldest over [`VERSIONS_MAX`].
+    pub fn install(&mut self, digest: ComponentDigest, origin: VersionOrigin, now_utc_ms: u64) -> u64 {
+        let number = self.version_next;
+        self.version_next += 1;
+        self.versions.push(HandlerVersion { number, digest, origin, installed_utc_ms: now_utc_ms });
+        self.version_current = Some(number);
+        let canary = self.canary.as_ref().map(|canary| canary.previous);
+        while self.versions.len() > VERSIONS_MAX {
+            let droppable = |version: &HandlerVersion| version.number != number && Some(version.number) != canary;
+            let Some(oldest) = self.versions.iter().position(droppable) else { break };
+            self.versions.remove(oldest);
+        }
+        number
+    }
+
+    /// Makes a kept version the current one and ends the canary; false when it is not kept.
+    pub fn switch_to(&mut self, number: u64) -> bool {
+        let kept = self.version(number).is_some();
+        if kept {
+            self.version_current = Some(number);
+            self.canary = None;
+        }
+        kept
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        // Only strings, numbers and JSON values: serializing to memory cannot fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> ThingRecord {
+        ThingRecord::new("lamp".parse().unwrap())
+    }
+
+    #[test]
+    fn five_versions_are_kept_and_numbers_never_come_back() {
+        let mut record = record();
+        for n in 1..=7_u64 {
+            assert_eq!(record.install(ComponentDigest::of(&n.to_le_bytes()), VersionOrigin::Pushed, n), n);
+        }
+        assert_eq!(record.versions.iter().map(|v| v.number).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
+        assert_eq!(record.current().unwrap().number, 7);
+        assert!(record.switch_to(4) && !record.switch_to(1));
+        assert_eq!(record.install(ComponentDigest::of(b"8"), VersionOrigin::Folder, 8), 8);
+    }
+
+    #[test]
+    fn the_version_before_a_canary_is_never_dropped() {
+        let mut record = record();
+        record.install(ComponentDigest::of(b"old"), VersionOrigin::Folder, 0);
+        record.canary = Some(CanaryRecord { deadline_utc_ms: 1, calls_left: 1, previous: 1 });
+        for n in 0..10_u64 {
+            record.install(ComponentDigest::of(&n.to_le_bytes()), VersionOrigin::Pushed, n);
+        }
+        assert!(record.version(1).is_some());
+        assert_eq!(record.versions.len(), VERSIONS_MAX);
+    }
+
+    #[test]
+    fn a_record_survives_its_bytes() {
+        let mut record = record();
+        record.settings_seen.insert("samplingInterval".into(), 1000.into());
+        record.install(ComponentDigest::of(b"x"), VersionOrigin::Folder, 5);
+        assert_eq!(serde_json::from_slice::<ThingRecord>(&record.to_bytes()).unwrap(), record);
+    }
+}
