@@ -23,10 +23,9 @@ pub(crate) fn media<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Option<&'a s
     best.map(|(_, offer)| offer)
 }
 
-/// Whether `media_type` is named itself, not only by a wildcard, and is wanted at least as much as `default`.
-pub(crate) fn names(headers: &HeaderMap, media_type: &str, default: &str) -> bool {
-    let named = ranges(headers).any(|(range, quality)| quality > 0 && range.eq_ignore_ascii_case(media_type));
-    named && media_quality(headers, media_type) >= media_quality(headers, default)
+/// Whether `media_type` is named itself, not only by a wildcard.
+pub(crate) fn names(headers: &HeaderMap, media_type: &str) -> bool {
+    ranges(headers).any(|(range, quality)| quality > 0 && range.eq_ignore_ascii_case(media_type))
 }
 
 /// The most specific range decides (RFC 9110 section 12.5.1).
@@ -128,11 +127,14 @@ mod tests {
 
     #[test]
     fn a_stream_is_given_only_to_who_names_it() {
-        let wants = |accept: &str| names(&with(ACCEPT, accept), "text/event-stream", "application/json");
-        assert!(wants("text/event-stream"));
-        assert!(wants("text/event-stream, application/json;q=0.9"));
-        assert!(!wants("application/json, text/event-stream;q=0.1"));
-        assert!(!wants("*/*"));
+        let offers = ["application/json", "text/event-stream"];
+        let best = |accept: &str| media(&with(ACCEPT, accept), &offers);
+        assert_eq!(best("text/event-stream"), Some("text/event-stream"));
+        assert_eq!(best("text/event-stream, application/json;q=0.9"), Some("text/event-stream"));
+        assert_eq!(best("application/json, text/event-stream;q=0.1"), Some("application/json"));
+        assert_eq!(best("*/*"), Some("application/json"));
+        assert!(!names(&with(ACCEPT, "*/*"), "text/event-stream"));
+        assert!(names(&with(ACCEPT, "text/event-stream;q=0.1"), "text/event-stream"));
     }
 
     #[test]
