@@ -26,7 +26,6 @@ mod target;
 mod tests;
 mod things;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ use tower::ServiceBuilder;
 use tower_http::csrf::CsrfLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub use serve::{ServeLimits, serve};
+pub use serve::serve;
 
 use crate::config::Config;
 use crate::servient::Servient;
@@ -52,62 +51,10 @@ use problem::{Kind, Problem};
 
 /// Requests that may be in flight at once, long polls and event streams excepted.
 const REQUESTS_MAX: usize = 256;
-/// How long a client that takes none of its answer is kept.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the body of a request may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same for a component, over a slow link.
 const COMPONENT_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// What a deployment says about the binding.
-#[derive(Debug, Clone)]
-pub struct HttpConfig {
-    /// Scheme and authority of all hrefs; `None`: those that the client used.
-    pub base_url: Option<String>,
-    /// Host names that are answered beside IP literals, `localhost` and the machine's own.
-    pub allowed_hosts: Vec<String>,
-    /// Peers whose `X-Forwarded-*` headers are believed.
-    pub trusted_proxies: Vec<IpAddr>,
-    /// Largest body of a request, components excepted.
-    pub body_bytes_max: usize,
-    /// Largest component that is taken.
-    pub component_bytes_max: usize,
-    /// Event streams and long polls together.
-    pub observers_max: usize,
-    /// What is not answered by then is answered 503; invocations and what waits for news excepted.
-    pub request_timeout: Duration,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self::from(&Config::default())
-    }
-}
-
-impl From<&Config> for HttpConfig {
-    fn from(config: &Config) -> Self {
-        Self {
-            base_url: config.base_url.clone(),
-            allowed_hosts: config.allowed_hosts.clone(),
-            trusted_proxies: config.trusted_proxies.clone(),
-            body_bytes_max: config.limits.body_bytes_max,
-            component_bytes_max: config.limits.component_bytes_max,
-            observers_max: config.limits.observers_max,
-            request_timeout: config.limits.request_timeout,
-        }
-    }
-}
-
-impl From<&Config> for ServeLimits {
-    fn from(config: &Config) -> Self {
-        Self {
-            connections_max: config.limits.connections_max,
-            header_timeout: config.limits.header_timeout,
-            stall_timeout: STALL_TIMEOUT,
-            drain: config.limits.drain,
-        }
-    }
-}
 
 /// What all routes share.
 #[derive(Debug)]
@@ -120,20 +67,20 @@ pub(crate) struct Http {
 
 impl Http {
     fn body_limits(&self) -> BodyLimits {
-        BodyLimits { bytes_max: self.config.body_bytes_max, within: BODY_TIMEOUT }
+        BodyLimits { bytes_max: self.servient.config().limits.body_bytes_max, within: BODY_TIMEOUT }
     }
 
     fn component_limits(&self) -> BodyLimits {
-        BodyLimits { bytes_max: self.config.component_bytes_max, within: COMPONENT_TIMEOUT }
+        BodyLimits { bytes_max: self.servient.config().limits.component_bytes_max, within: COMPONENT_TIMEOUT }
     }
 }
 
 type Shared = Arc<Http>;
 
 /// The whole binding, ready for [`serve`].
-pub fn router(servient: Arc<Servient>, config: HttpConfig) -> Router {
-    let observers = Arc::new(Semaphore::new(config.observers_max));
-    let http = Arc::new(Http { servient, config: config.clone(), descriptions: TdCache::default(), observers });
+pub fn router(servient: Arc<Servient>) -> Router {
+    let observers = Arc::new(Semaphore::new(servient.config().limits.observers_max));
+    let http = Arc::new(Http { servient: Arc::clone(&servient), descriptions: TdCache::default(), observers });
     let answered = Router::new()
         .route("/", any(page::page))
         .route("/ui", any(page::page))
@@ -142,7 +89,7 @@ pub fn router(servient: Arc<Servient>, config: HttpConfig) -> Router {
         .route("/things", any(things::listing));
     let routes = [THING, HANDLER_OF_THING].into_iter().fold(Routes { answered, ..Routes::default() }, Routes::below);
     let Routes { answered, invoked, awaited } = routes;
-    behind_layers(answered.with_state(Arc::clone(&http)), invoked.merge(awaited).with_state(http), &config)
+    behind_layers(answered.with_state(Arc::clone(&http)), invoked.merge(awaited).with_state(http), servient.config())
 }
 
 /// Path of a Thing; `thing` is its name or its id.
@@ -188,10 +135,10 @@ impl Routes {
 /// Puts `answered` behind all layers and `waiting` behind all but the time-out and the limit of requests.
 ///
 /// Public so that a bench can put a constant behind the same layers.
-pub fn behind_layers(answered: Router, waiting: Router, config: &HttpConfig) -> Router {
+pub fn behind_layers(answered: Router, waiting: Router, config: &Config) -> Router {
     let load = ServiceBuilder::new()
         .layer(Gate::Load(Arc::new(Semaphore::new(REQUESTS_MAX))))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.request_timeout));
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.limits.request_timeout));
     let hosts = Arc::new(Hosts::new(config, host::machine_name().as_deref()));
     // Outermost first.
     let all = ServiceBuilder::new().layer(EdgeLayer).layer(Gate::Head(hosts)).layer(cross_origin(config));
@@ -199,7 +146,7 @@ pub fn behind_layers(answered: Router, waiting: Router, config: &HttpConfig) -> 
 }
 
 /// A page of another origin may read nothing (there is no CORS) and may not write either.
-fn cross_origin(config: &HttpConfig) -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError) -> axum::response::Response + Clone + use<>> {
+fn cross_origin(config: &Config) -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError) -> axum::response::Response + Clone + use<>> {
     let layer = CsrfLayer::new();
     let layer = match config.base_url.as_deref().map(|base| CsrfLayer::new().add_trusted_origin(base)) {
         Some(Ok(trusting)) => trusting,

@@ -217,8 +217,8 @@ impl Store {
     }
 
     /// The next event id of a Thing after a start; 0 for a new Thing.
-    pub fn event_id(&self, thing: &ThingName) -> u64 {
-        self.mirror().number(Table::EventIds, thing.as_str())
+    pub fn event_id(&self, thing: &str) -> u64 {
+        self.mirror().number(Table::EventIds, thing)
     }
 
     /// The id of one of the gateway's own Things: `gateway`, `board` or `directory`.

@@ -49,7 +49,7 @@ pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Req
 
 /// The URL of the Thing, as the client reaches it.
 fn base(http: &Shared, target: &Target, parts: &axum::http::request::Parts) -> String {
-    format!("{}{}", origin(&http.config, parts), target.thing.path())
+    format!("{}{}", origin(http.servient.config(), parts), target.thing.path())
 }
 
 fn created(accepted: &ActionStatus, base: &str) -> Response {

@@ -12,7 +12,7 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, Version};
 
-use super::HttpConfig;
+use crate::config::Config;
 use super::problem::{Kind, Problem};
 
 /// Sum of names and values of a request's headers, in bytes. hyper itself gives up at 64 KiB, without a document.
@@ -26,7 +26,7 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// Of the configuration and of the machine, whose name is `machine`.
-    pub(crate) fn new(config: &HttpConfig, machine: Option<&str>) -> Self {
+    pub(crate) fn new(config: &Config, machine: Option<&str>) -> Self {
         let mut names = HashSet::from(["localhost".to_owned()]);
         if let Some(machine) = machine.map(str::to_ascii_lowercase).filter(|name| !name.is_empty()) {
             names.insert(format!("{machine}.local"));
@@ -96,7 +96,7 @@ pub(crate) fn machine_name() -> Option<String> {
 
 /// Scheme and authority with which hrefs begin: the configured one, else the one that the client used. A proxy's
 /// `X-Forwarded-Proto` and `X-Forwarded-Host` count when the proxy is trusted.
-pub(crate) fn origin<'a>(config: &'a HttpConfig, parts: &Parts) -> Cow<'a, str> {
+pub(crate) fn origin<'a>(config: &'a Config, parts: &Parts) -> Cow<'a, str> {
     if let Some(base) = &config.base_url {
         return Cow::Borrowed(base);
     }
@@ -125,7 +125,7 @@ mod tests {
     use axum::http::Request;
 
     fn hosts() -> Hosts {
-        let config = HttpConfig { allowed_hosts: vec!["Lab.example:8080".into()], ..HttpConfig::default() };
+        let config = Config { allowed_hosts: vec!["Lab.example:8080".into()], ..Config::default() };
         Hosts::new(&config, Some("Greenhouse"))
     }
 
@@ -159,11 +159,11 @@ mod tests {
         let request = Request::get("/").header(HOST, "pi:8080").header("x-forwarded-host", "home.example");
         let (mut parts, ()) = request.header("x-forwarded-proto", "https").body(()).unwrap().into_parts();
         parts.extensions.insert(ConnectInfo(proxy));
-        let plain = HttpConfig::default();
+        let plain = Config::default();
         assert_eq!(origin(&plain, &parts), "http://pi:8080");
-        let trusting = HttpConfig { trusted_proxies: vec![proxy.ip()], ..HttpConfig::default() };
+        let trusting = Config { trusted_proxies: vec![proxy.ip()], ..Config::default() };
         assert_eq!(origin(&trusting, &parts), "https://home.example");
-        let based = HttpConfig { base_url: Some("https://things.example".into()), ..trusting };
+        let based = Config { base_url: Some("https://things.example".into()), ..trusting };
         assert_eq!(origin(&based, &parts), "https://things.example");
     }
 }

@@ -49,7 +49,7 @@ async fn poll(http: &Shared, target: &Target, observed: Observed, request: &Requ
     let _place = observe::place(http)?;
     // From beyond the last id: no current value, no replay, only what follows.
     let observation = target.thing.observe(observed, Some(u64::MAX))?;
-    let mut shutdown = http.servient.shutdown();
+    let mut shutdown = http.servient.stopping();
     let news = tokio::select! {
         news = next(observation) => news,
         _ = shutdown.wait_for(|down| *down) => None,

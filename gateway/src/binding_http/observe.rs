@@ -23,7 +23,7 @@ pub(crate) fn stream(http: &Shared, thing: &ExposedThing, observed: Observed, re
     } else {
         let place = place(http)?;
         let observation = thing.observe(observed, last_event_id(request.headers()))?;
-        sse::body(observation, http.servient.shutdown(), place)
+        sse::body(observation, http.servient.stopping(), place)
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();

@@ -21,28 +21,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 
 use super::stall::StallGuard;
+use crate::config::Limits;
 
 /// Buffer of a connection in each direction, in bytes: what a reader that does not read costs us.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
+/// How long a client that takes none of its answer is kept.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to let the system recover when it cannot give us a connection (too many open files).
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 /// What a client hears for whom there is no place; written once, without waiting.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\n\
     connection: close\r\ncontent-length: 123\r\n\r\n\
     {\"type\":\"urn:tidegate:problem:overloaded\",\"title\":\"Too much at once\",\"status\":503,\"detail\":\"too many connections are open\"}";
-
-/// Bounds of the connections.
-#[derive(Debug, Clone, Copy)]
-pub struct ServeLimits {
-    /// Connections at once; more are answered 503 and closed.
-    pub connections_max: usize,
-    /// The head of a request must arrive within this time; an idle connection is closed after it.
-    pub header_timeout: Duration,
-    /// A client that takes none of its answer for this long is closed.
-    pub stall_timeout: Duration,
-    /// After the shutdown, answers in flight get this long.
-    pub drain: Duration,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -59,8 +49,8 @@ enum Phase {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: ServeLimits,
     shutdown: impl Future<Output = ()>,
+    limits: Limits,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let places = Arc::new(Semaphore::new(limits.connections_max));
@@ -115,7 +105,7 @@ struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    limits: ServeLimits,
+    limits: Limits,
     _place: OwnedSemaphorePermit,
 }
 
@@ -134,7 +124,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
             .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall_timeout)), service);
+            .serve_connection(TokioIo::new(StallGuard::new(stream, STALL_TIMEOUT)), service);
         let mut connection = pin!(connection);
         loop {
             tokio::select! {

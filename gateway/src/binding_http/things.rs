@@ -55,7 +55,7 @@ fn document(http: &Http, thing: &ExposedThing, parts: &Parts) -> Arc<Document> {
     let description = thing.description();
     let languages = td::languages(&description.thing);
     let language = negotiate::language(&parts.headers, languages.iter().copied());
-    let origin = origin(&http.config, parts);
+    let origin = origin(http.servient.config(), parts);
     let reader = Reader { origin: &origin, language };
     let state = DocumentState { description: Arc::clone(&description), surroundings: 0 };
     http.descriptions.get(thing.path(), state, reader, || td::describe(thing, &description, reader).to_value())
@@ -88,7 +88,7 @@ pub(crate) async fn directory(State(http): State<Shared>, request: Request) -> A
     Methods::READ.admit(request.method())?;
     let (parts, _) = request.into_parts();
     let media = accepted(&parts.headers, &[MEDIA_TD, MEDIA_JSON, MEDIA_LD])?;
-    let origin = origin(&http.config, &parts);
+    let origin = origin(http.servient.config(), &parts);
     let reader = Reader { origin: &origin, language: None };
     let surroundings = *http.servient.things_changed().borrow();
     let description = http.servient.directory();

@@ -122,6 +122,14 @@ impl Batch {
         }
     }
 
+    /// The same in the copy that [`Batch::keep_state_before`] made: what an automatic rollback keeps.
+    pub fn put_state_before(&mut self, thing: &ThingName, key: &str, value: Option<Vec<u8>>) -> &mut Self {
+        match value {
+            Some(value) => self.put(Table::StateBefore, thing.as_str(), key, value),
+            None => self.push(Change::Delete(Cell::new(Table::StateBefore, thing.as_str(), key))),
+        }
+    }
+
     /// Removes all state of a Thing, the one from before the last switch included.
     pub fn clear_state(&mut self, thing: &ThingName) -> &mut Self {
         self.push(Change::Clear(Table::State, thing.to_string()));
@@ -149,8 +157,8 @@ impl Batch {
     }
 
     /// Reserves a Thing's event ids up to `until`: after a restart the next id is `until`.
-    pub fn reserve_event_ids(&mut self, thing: &ThingName, until: u64) -> &mut Self {
-        self.put(Table::EventIds, thing.as_str(), "", until.to_le_bytes().to_vec())
+    pub fn reserve_event_ids(&mut self, thing: &str, until: u64) -> &mut Self {
+        self.put(Table::EventIds, thing, "", until.to_le_bytes().to_vec())
     }
 
     pub(super) fn put(&mut self, table: Table, thing: &str, key: &str, value: Vec<u8>) -> &mut Self {

@@ -1,0 +1,78 @@
+//! A Thing answered by a Wasm handler: the consumer's side of the Thing's task.
+//!
+//! The task owns the instance and takes one message at a time from a bounded queue; a full queue is said at once, never
+//! waited for. A consumer that goes away does not stop the call that it asked for.
+
+mod call;
+mod canary;
+mod effects;
+pub(crate) mod request;
+mod serve;
+pub(crate) mod statistics;
+pub(crate) mod status;
+pub(crate) mod task;
+pub(crate) mod version;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use handler_host::{Outcome, Value};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::exposed_thing::outlet::Answer;
+use crate::interaction::{Context, InteractionError};
+use request::{Reply, Request};
+
+/// The consumer's side of a Thing's task.
+#[derive(Debug, Clone)]
+pub(crate) struct HandlerBehavior {
+    inbox: mpsc::Sender<Request>,
+}
+
+impl HandlerBehavior {
+    pub(crate) fn new(inbox: mpsc::Sender<Request>) -> Self {
+        Self { inbox }
+    }
+
+    pub(crate) async fn read(&self, name: &Arc<str>, context: &Context) -> Result<Answer, InteractionError> {
+        self.ask(|reply| Request::Read { name: Arc::clone(name), context: context.clone(), reply }).await
+    }
+
+    pub(crate) async fn write(&self, values: Vec<(Arc<str>, Value)>, context: &Context) -> Result<(), InteractionError> {
+        self.ask(|reply| Request::Write { values, context: context.clone(), reply }).await
+    }
+
+    pub(crate) async fn invoke(&self, name: &Arc<str>, input: Option<Value>, context: &Context) -> Result<Outcome, InteractionError> {
+        self.ask(|reply| Request::Invoke { name: Arc::clone(name), input, context: context.clone(), reply }).await
+    }
+
+    pub(crate) async fn cancel(&self, id: Uuid, _context: &Context) -> Result<(), InteractionError> {
+        self.ask(|reply| Request::Cancel { id, reply }).await
+    }
+
+    /// Sends a message that carries its own reply and waits for it.
+    pub(crate) async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, InteractionError> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.try_send(request(reply)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => InteractionError::Overloaded {
+                detail: "this Thing's queue is full".to_owned(),
+                retry_after: Duration::from_secs(1),
+            },
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// As [`ask`](Self::ask), for the gateway's own messages: they wait for room, because they must not be lost.
+    pub(crate) async fn tell<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, InteractionError> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send(request(reply)).await.map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+/// What a consumer is told once the Thing's task is gone.
+fn stopped() -> InteractionError {
+    InteractionError::Suspended { detail: "this Thing is stopping".to_owned(), retry_after: Duration::from_secs(5) }
+}

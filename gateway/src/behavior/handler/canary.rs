@@ -1,0 +1,161 @@
+//! Going over to another version, watching its first calls, and going back by itself.
+//!
+//! Invariants: no read and no write fails by a replacement, because it happens between two messages and the previous
+//! version answers a read that costs the new one its life. Going back brings the state from before the switch, with what
+//! property writes have set since; the store kept it from the moment at which the switch was committed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use handler_host::{Call, HandlerInstance, Origin};
+
+use super::request::{CutOver, Next};
+use super::status::HandlerState;
+use super::task::Task;
+use super::version::Version;
+use crate::exposed_thing::outlet::Answer;
+use crate::interaction::InteractionError;
+use crate::store::Batch;
+
+/// Faults that end a canary.
+const FAULTS_MAX: u32 = 3;
+
+/// A new version whose calls are watched, and the previous one, suspended: no wakes, no devices but for a read that it
+/// answers in the new one's place.
+#[derive(Debug)]
+pub(crate) struct Canary {
+    pub(super) until: Instant,
+    pub(super) calls_left: u32,
+    pub(super) faults: u32,
+    pub(super) previous: Version,
+    pub(super) previous_instance: Option<HandlerInstance>,
+}
+
+impl Canary {
+    pub(crate) fn new(until: Instant, calls_left: u32, previous: Version, previous_instance: Option<HandlerInstance>) -> Self {
+        Self { until, calls_left, faults: 0, previous, previous_instance }
+    }
+}
+
+impl Task {
+    /// From one version to the next, between two messages.
+    pub(super) async fn cut_over(&mut self, next: Next) -> Result<CutOver, InteractionError> {
+        let begun = Instant::now();
+        self.switching = false;
+        let actions_ended = self.end_actions(true);
+        let previous_instance = self.instance.take();
+        let previous = std::mem::replace(&mut self.version, next.version);
+        self.record = next.record;
+        self.failed_starts = 0;
+        self.paused_until = None;
+        if let Some(description) = next.description {
+            self.outlet.describe(description);
+        }
+        self.canary = self.record.canary.as_ref().filter(|_| next.canary).map(|canary| {
+            let left = canary.deadline_utc_ms.saturating_sub(crate::utc::unix_ms(std::time::SystemTime::now()));
+            Canary::new(begun + std::time::Duration::from_millis(left), canary.calls_left, previous, previous_instance)
+        });
+        let state = self.store.state(self.outlet.name());
+        let answer = self.version.start(state, Origin::Swapped).await;
+        let pause = begun.elapsed();
+        let number = self.version.number;
+        match self.take(answer, None).await {
+            Ok(()) => self.serves(Origin::Swapped).await,
+            Err(error) => {
+                self.roll_back(&error.to_string()).await;
+                return Err(error);
+            }
+        }
+        if actions_ended {
+            self.fail_safe().await;
+        }
+        if self.version.number != number {
+            return Err(InteractionError::Conflict { detail: format!("version {number} was rolled back at once: {}", self.last_failure) });
+        }
+        Ok(CutOver { pause })
+    }
+
+    /// The previous version's answer to a read that the new one did not survive.
+    pub(super) async fn read_from_previous(&mut self, name: &Arc<str>, call: Call) -> Option<Answer> {
+        let canary = self.canary.as_mut()?;
+        let instance = match canary.previous_instance.take() {
+            Some(instance) => instance,
+            // After a restart in the middle of a canary the previous version has no instance yet.
+            None => canary.previous.start(self.store.state(self.outlet.name()), Origin::Recovered).await.instance?,
+        };
+        let answer = instance.read_property(name, call).await;
+        canary.previous_instance = answer.instance;
+        tracing::info!(thing = %self.outlet.name(), name = &**name, "the previous version answered a read once more");
+        answer.result.ok().map(|reading| self.answer(reading))
+    }
+
+    /// After each call of a canary: enough good ones end it well, enough faults end it badly.
+    pub(super) async fn watch_canary(&mut self) {
+        let Some(canary) = &mut self.canary else { return };
+        if canary.faults >= FAULTS_MAX {
+            let reason = format!("{FAULTS_MAX} faults: {}", self.last_failure);
+            return self.roll_back(&reason).await;
+        }
+        canary.calls_left = canary.calls_left.saturating_sub(1);
+        if canary.calls_left == 0 {
+            self.end_canary().await;
+        }
+    }
+
+    /// The new version has proved itself.
+    pub(super) async fn end_canary(&mut self) {
+        if self.canary.take().is_none() {
+            return;
+        }
+        self.record.canary = None;
+        let mut batch = Batch::new();
+        batch.put_record(&self.record).forget_state_before(self.outlet.name());
+        if let Err(error) = self.store.commit(batch).await {
+            tracing::error!(thing = %self.outlet.name(), %error, "the end of a canary could not be kept; a restart begins it again");
+        }
+        if self.shows() == HandlerState::Canary {
+            self.status.set_state(HandlerState::Running);
+        }
+        tracing::info!(thing = %self.outlet.name(), version = self.version.number, "the new version has proved itself");
+    }
+
+    /// Back to the previous version, with the state from before the switch and the settings written since.
+    pub(super) async fn roll_back(&mut self, reason: &str) {
+        let Some(canary) = self.canary.take() else { return };
+        let failed = self.version.number;
+        tracing::warn!(thing = %self.outlet.name(), version = failed, to = canary.previous.number, reason, "rolled back");
+        self.instance = None;
+        reason.clone_into(&mut self.last_failure);
+        let ended = self.end_actions(true);
+        let describes_alike = self.version.component.digest() == canary.previous.component.digest();
+        self.version = canary.previous;
+        self.record.switch_to(self.version.number);
+        let mut batch = Batch::new();
+        batch.restore_state_before(self.outlet.name()).forget_state_before(self.outlet.name()).put_record(&self.record);
+        if let Err(error) = self.store.commit(batch).await {
+            tracing::error!(thing = %self.outlet.name(), %error, "a rollback could not be kept; a restart repeats it");
+        }
+        if !describes_alike {
+            self.describe();
+        }
+        if ended {
+            self.fail_safe().await;
+        }
+        let data = serde_json::json!({ "from": failed, "to": self.version.number, "reason": reason, "automatic": true });
+        self.tell_control("rolledBack", &data);
+        // Boxed: a start may roll back, and a rollback starts.
+        Box::pin(self.start(Origin::Swapped)).await;
+    }
+
+    /// The description of the version that serves.
+    pub(super) fn describe(&self) {
+        let now = self.outlet.description();
+        match self.version.describe(now.revision + 1) {
+            Ok(mut description) => {
+                description.created = now.created;
+                self.outlet.describe(description);
+            }
+            Err(error) => tracing::error!(thing = %self.outlet.name(), %error, "the previous version's model is no longer valid"),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The messages of a Thing's task: plain data, one closed set, each with its own reply.
+//!
+//! Replacing a handler is a message between two reads; so will be moving it to another node.
+
+use std::sync::Arc;
+
+use handler_host::{Outcome, Value};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::version::Version;
+use crate::exposed_thing::Description;
+use crate::exposed_thing::outlet::Answer;
+use crate::interaction::{Context, InteractionError};
+use crate::store::ThingRecord;
+
+/// Where the answer goes. A caller that has gone away drops its end; that is no error.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, InteractionError>>;
+
+/// One message to a Thing's task.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Read a property that has no good reading.
+    Read { name: Arc<str>, context: Context, reply: Reply<Answer> },
+    /// Write properties, in order, as one commit.
+    Write { values: Vec<(Arc<str>, Value)>, context: Context, reply: Reply<()> },
+    /// Begin an action.
+    Invoke { name: Arc<str>, input: Option<Value>, context: Context, reply: Reply<Outcome> },
+    /// End an action before it is done.
+    Cancel { id: Uuid, reply: Reply<()> },
+    /// A switch to another version is about to be committed: from now on state changes are kept for its rollback too.
+    BeginSwitch { reply: Reply<()> },
+    /// The switch was not committed.
+    AbortSwitch { reply: Reply<()> },
+    /// Go over to another version, which the store has as the current one already.
+    CutOver { next: Box<Next>, reply: Reply<CutOver> },
+    /// The handler's last words, then none.
+    Stop { reply: Reply<()> },
+}
+
+/// The version that is to serve next.
+#[derive(Debug)]
+pub(crate) struct Next {
+    pub(crate) version: Version,
+    /// The record as it was committed.
+    pub(crate) record: ThingRecord,
+    /// What the Thing offers from then on, where that is something else.
+    pub(crate) description: Option<Description>,
+    /// Whether its first calls are watched.
+    pub(crate) canary: bool,
+}
+
+/// What the cut-over took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CutOver {
+    /// How long the Thing took no message.
+    pub(crate) pause: std::time::Duration,
+}

@@ -1,0 +1,100 @@
+//! What each message to a Thing's task does.
+//!
+//! The answer leaves first, what follows from the call (the next wake, reading back, a new instance) comes after it.
+
+use std::sync::Arc;
+
+use handler_host::{Call, Caller, Outcome, Value};
+use uuid::Uuid;
+
+use super::call::Cause;
+use super::request::{Reply, Request};
+use super::task::Task;
+use crate::exposed_thing::outlet::Answer;
+use crate::interaction::{self, Context, InteractionError};
+
+impl Task {
+    pub(super) async fn serve(&mut self, request: Request) {
+        match request {
+            Request::Read { name, context, reply } => {
+                let answer = self.read(&name, &context).await;
+                send(reply, answer);
+                self.watch_canary().await;
+            }
+            Request::Write { values, context, reply } => {
+                let answer = self.write(values, &context).await;
+                send(reply, answer);
+                self.after_change().await;
+            }
+            Request::Invoke { name, input, context, reply } => {
+                let answer = self.invoke(&name, input, &context).await;
+                send(reply, answer);
+                self.after_change().await;
+            }
+            Request::Cancel { id, reply } => {
+                let answer = self.call(Cause::Other, |instance| instance.cancel_action(id)).await;
+                send(reply, answer);
+                self.after_change().await;
+            }
+            Request::BeginSwitch { reply } => {
+                self.switching = true;
+                send(reply, Ok(()));
+            }
+            Request::AbortSwitch { reply } => {
+                self.switching = false;
+                send(reply, Ok(()));
+            }
+            Request::CutOver { next, reply } => {
+                let answer = self.cut_over(*next).await;
+                send(reply, answer);
+            }
+            Request::Stop { reply } => send(reply, Ok(())),
+        }
+    }
+
+    async fn read(&mut self, name: &Arc<str>, context: &Context) -> Result<Answer, InteractionError> {
+        let call = call_of(context, self.version.budgets.read_ms);
+        let again = self.canary.is_some().then(|| call.clone());
+        let read = self.call(Cause::Other, |instance| instance.read_property(name, call)).await;
+        match (read, again) {
+            // A read that costs the new version its life is answered once more by the previous one.
+            (Err(error), Some(call)) if self.instance.is_none() => self.read_from_previous(name, call).await.ok_or(error),
+            (read, _) => read.map(|reading| self.answer(reading)),
+        }
+    }
+
+    async fn write(&mut self, values: Vec<(Arc<str>, Value)>, context: &Context) -> Result<(), InteractionError> {
+        for (name, value) in values {
+            let call = call_of(context, self.version.budgets.write_ms);
+            self.call(Cause::Write, |instance| instance.write_property(&name, value, call)).await?;
+        }
+        Ok(())
+    }
+
+    async fn invoke(&mut self, name: &Arc<str>, input: Option<Value>, context: &Context) -> Result<Outcome, InteractionError> {
+        let call = call_of(context, self.version.budgets.invoke_ms);
+        let id: Uuid = call.id;
+        let outcome = self.call(Cause::Other, |instance| instance.invoke_action(name, input, call)).await?;
+        if matches!(outcome, Outcome::Running) {
+            self.outlet.actions.running(id);
+        }
+        Ok(outcome)
+    }
+}
+
+/// A caller that has gone away does not get its answer; the call has happened all the same.
+fn send<T>(reply: Reply<T>, answer: Result<T, InteractionError>) {
+    if reply.send(answer).is_err() {
+        tracing::trace!("the caller is gone");
+    }
+}
+
+fn call_of(context: &Context, budget_ms: u32) -> Call {
+    let caller = match &context.caller {
+        interaction::Caller::Anonymous => Caller::Anonymous,
+        interaction::Caller::User(name) => Caller::User(name.clone()),
+        interaction::Caller::Gateway => Caller::Gateway,
+    };
+    let uri_variables = context.uri_variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Call { id: context.id, caller, budget_ms, uri_variables }
+}

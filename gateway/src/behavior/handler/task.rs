@@ -1,0 +1,237 @@
+//! The task of one Thing: it owns the handler's instance and does one thing at a time.
+//!
+//! Invariants: state changes are on disk before the answer that depends on them leaves; a lost instance is followed by
+//! another one of the same version; the lines of a Thing without an instance go to their fail-safe level.
+//! What one message does is in `serve`, what a call leaves behind in `effects`, going over to another version in `canary`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use handler_host::{HandlerInstance, Origin, Signal};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+use super::canary::Canary;
+use super::request::Request;
+use super::status::{HandlerState, HandlerStatus};
+use super::version::Version;
+use crate::exposed_thing::outlet::Outlet;
+use crate::store::{Store, ThingRecord};
+use things::Slot;
+
+/// An instance that is not back after this time lets its lines go to their fail-safe level.
+const HELD_MAX: Duration = Duration::from_millis(200);
+/// Starts that may fail in a row before the pauses begin.
+const TRIES_AT_ONCE: u32 = 3;
+/// The first pause, doubled with every further failure.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Everything that a Thing's task owns.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(super) outlet: Arc<Outlet>,
+    pub(super) store: Store,
+    pub(super) status: Arc<HandlerStatus>,
+    pub(super) control: Arc<Outlet>,
+    pub(super) record: ThingRecord,
+    pub(super) version: Version,
+    pub(super) instance: Option<HandlerInstance>,
+    pub(super) canary: Option<Canary>,
+    /// A switch is being committed: state changes count for its rollback too.
+    pub(super) switching: bool,
+    /// When the handler wants to be woken.
+    pub(super) next_wake: Option<Instant>,
+    /// Observable properties that the handler does not publish by itself are read back after what may change them.
+    pub(super) read_back: super::effects::ReadBack,
+    pub(super) slots: Vec<Slot>,
+    pub(super) failed_starts: u32,
+    /// No start before this.
+    pub(super) paused_until: Option<Instant>,
+    /// Why there is no instance.
+    pub(super) last_failure: String,
+}
+
+/// What a task listens to.
+pub(crate) struct Ears {
+    pub(crate) inbox: mpsc::Receiver<Request>,
+    pub(crate) signals: mpsc::Receiver<Signal>,
+}
+
+/// What woke the task.
+enum Heard {
+    Request(Option<Request>),
+    Signal(Signal),
+    Timer,
+}
+
+impl Task {
+    /// Serves until it is told to stop or nobody can ask any more.
+    pub(crate) async fn run(mut self, mut ears: Ears, origin: Origin) {
+        self.start(origin).await;
+        let timer = tokio::time::sleep_until(Instant::now().into());
+        tokio::pin!(timer);
+        loop {
+            if self.instance.is_none() && self.paused_until.is_none_or(|until| Instant::now() >= until) {
+                self.start(Origin::Recovered).await;
+                continue;
+            }
+            match self.listen(&mut ears, timer.as_mut()).await {
+                Heard::Request(Some(Request::Stop { reply })) => {
+                    self.stop().await;
+                    let _gone = reply.send(Ok(()));
+                    return;
+                }
+                Heard::Request(Some(request)) => self.serve(request).await,
+                Heard::Request(None) => return self.stop().await,
+                Heard::Signal(signal) => self.signal(signal).await,
+                Heard::Timer => self.on_timer().await,
+            }
+        }
+    }
+
+    /// The next thing to do. Requests that wait already are taken without asking the clock's wheel.
+    async fn listen(&mut self, ears: &mut Ears, mut timer: std::pin::Pin<&mut Sleep>) -> Heard {
+        let due = self.due();
+        if due.is_none_or(|due| Instant::now() < due)
+            && ears.signals.is_empty()
+            && let Ok(request) = ears.inbox.try_recv()
+        {
+            return Heard::Request(Some(request));
+        }
+        if let Some(due) = due.map(tokio::time::Instant::from_std)
+            && timer.deadline() != due
+        {
+            timer.as_mut().reset(due);
+        }
+        // Not biased: a handler that wants to be woken all the time must not keep consumers out.
+        tokio::select! {
+            () = timer, if due.is_some() => Heard::Timer,
+            Some(signal) = ears.signals.recv() => Heard::Signal(signal),
+            request = ears.inbox.recv() => Heard::Request(request),
+        }
+    }
+
+    /// When something is due by itself.
+    fn due(&self) -> Option<Instant> {
+        let wake = self.next_wake.filter(|_| self.instance.is_some());
+        let canary = self.canary.as_ref().map(|canary| canary.until);
+        [wake, canary, self.paused_until].into_iter().flatten().min()
+    }
+
+    async fn on_timer(&mut self) {
+        let now = Instant::now();
+        if self.paused_until.is_some_and(|until| now >= until) {
+            self.paused_until = None;
+        }
+        if self.canary.as_ref().is_some_and(|canary| now >= canary.until) {
+            self.end_canary().await;
+        }
+        if self.next_wake.is_some_and(|wake| now >= wake) && self.instance.is_some() {
+            self.wake().await;
+        }
+    }
+
+    /// A new instance of the current version. While it is not back, the host holds the Thing's lines, for 200 ms.
+    pub(super) async fn start(&mut self, origin: Origin) {
+        let state = self.store.state(self.outlet.name());
+        let version = self.version.clone();
+        let starting = version.start(state, origin);
+        tokio::pin!(starting);
+        let answer = match tokio::time::timeout(HELD_MAX, &mut starting).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.fail_safe().await;
+                starting.await
+            }
+        };
+        let started = self.take(answer, None).await;
+        match started {
+            Ok(()) => self.started(origin).await,
+            Err(error) => self.not_started(&error.to_string()).await,
+        }
+    }
+
+    async fn started(&mut self, origin: Origin) {
+        self.serves(origin).await;
+        if self.instance.is_some() {
+            self.failed_starts = 0;
+        } else {
+            self.count_failed_start().await;
+        }
+    }
+
+    /// An instance has started: what follows from that, up to its first wake.
+    pub(super) async fn serves(&mut self, origin: Origin) {
+        self.paused_until = None;
+        self.read_back.forget();
+        self.status.with(|shown| {
+            shown.origin = origin_word(origin);
+            shown.since = SystemTime::now();
+            shown.version = self.version.number;
+            shown.component = Some(self.version.component.clone());
+        });
+        self.status.set_state(if self.canary.is_some() { HandlerState::Canary } else { HandlerState::Running });
+        self.wake().await;
+        if self.instance.is_some() {
+            self.read_back_all().await;
+        }
+    }
+
+    async fn not_started(&mut self, reason: &str) {
+        tracing::warn!(thing = %self.outlet.name(), version = self.version.number, reason, "the handler did not start");
+        reason.clone_into(&mut self.last_failure);
+        self.instance = None;
+        self.count_failed_start().await;
+    }
+
+    /// A handler that does not stay up is tried again with growing pauses, its lines at their fail-safe level.
+    async fn count_failed_start(&mut self) {
+        if self.canary.is_some() {
+            return self.roll_back("the new version does not stay up").await;
+        }
+        self.failed_starts = self.failed_starts.saturating_add(1);
+        if self.failed_starts < TRIES_AT_ONCE {
+            return;
+        }
+        let pause = PAUSE_MIN.saturating_mul(1 << (self.failed_starts - TRIES_AT_ONCE).min(6)).min(PAUSE_MAX);
+        self.paused_until = Some(Instant::now() + pause);
+        self.status.set_state(HandlerState::CrashLoop);
+        self.fail_safe().await;
+    }
+
+    /// Drives every line and channel of the Thing to the level that its grant names.
+    pub(super) async fn fail_safe(&self) {
+        for slot in &self.slots {
+            if let Err(error) = slot.fail_safe().await {
+                tracing::error!(thing = %self.outlet.name(), %error, "a line could not be driven to its fail-safe level");
+            }
+        }
+    }
+
+    async fn stop(&mut self) {
+        if let Some(instance) = self.instance.take() {
+            let answer = instance.stop().await;
+            if let Err(error) = self.take(answer, None).await {
+                tracing::warn!(thing = %self.outlet.name(), %error, "the handler's stop failed");
+            }
+            self.instance = None;
+        }
+        self.fail_safe().await;
+        self.end_actions(false);
+        self.status.set_state(HandlerState::Off);
+        self.outlet.close();
+        self.control.close();
+    }
+}
+
+/// The word for why an instance runs.
+fn origin_word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Fresh => "fresh",
+        Origin::Swapped => "swapped",
+        Origin::Migrated => "migrated",
+        Origin::Recovered => "recovered",
+    }
+}

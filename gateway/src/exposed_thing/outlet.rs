@@ -1,0 +1,230 @@
+//! Where a behavior publishes: readings, events and the progress of actions leave a Thing through its `Outlet`.
+//!
+//! Invariant: whatever leaves was checked against the Thing's description and serialized once. The outlet is shared by
+//! the [`ExposedThing`](super::ExposedThing) that answers consumers and by the behavior behind it; it asks nobody.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use handler_host::Value;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::actions::{Actions, Ending};
+use super::description::Description;
+use super::notifications::{Notification, Notifications, RESERVED_AHEAD};
+use super::published::Published;
+use super::value;
+use crate::interaction::{AffordanceKind, InteractionError};
+use crate::names::ThingName;
+use crate::reading::{Quality, Reading};
+use crate::store::{Batch, Store};
+
+/// A value that a behavior has for a property.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) value: Value,
+    pub(crate) taken: Instant,
+    pub(crate) quality: Quality,
+}
+
+impl Answer {
+    /// A good value of this moment.
+    pub(crate) fn now(value: Value) -> Self {
+        Self { value, taken: Instant::now(), quality: Quality::Good }
+    }
+
+    /// A good value of this moment, compound.
+    pub(crate) fn json(value: &impl serde::Serialize) -> Result<Self, InteractionError> {
+        let text = serde_json::to_string(value).map_err(|error| InteractionError::InvalidOutput {
+            detail: format!("the value has no JSON form: {error}"),
+            errors: Vec::new(),
+        })?;
+        Ok(Self::now(Value::Json(text)))
+    }
+}
+
+/// Where a Thing's behavior publishes.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    name: ThingName,
+    /// The key of this Thing's rows in the store (the Thing of a handler has its own event ids).
+    key: String,
+    description: RwLock<Arc<Description>>,
+    description_changed: watch::Sender<u64>,
+    pub(crate) published: Published,
+    pub(crate) notifications: Notifications,
+    pub(crate) actions: Actions,
+    simulated: AtomicBool,
+    closed: watch::Sender<bool>,
+    store: Store,
+    /// Observers that were told of nothing because the value broke the model, for the statistics.
+    refused: AtomicU64,
+}
+
+impl Outlet {
+    /// An outlet whose event ids go on above what the store has reserved for `key`.
+    pub(crate) fn new(name: ThingName, key: String, description: Description, store: Store) -> Arc<Self> {
+        let reserved = store.event_id(&key);
+        Arc::new(Self {
+            name,
+            key,
+            description_changed: watch::Sender::new(description.revision),
+            description: RwLock::new(Arc::new(description)),
+            published: Published::default(),
+            notifications: Notifications::new(reserved),
+            actions: Actions::default(),
+            simulated: AtomicBool::new(false),
+            closed: watch::Sender::new(false),
+            store,
+            refused: AtomicU64::new(0),
+        })
+    }
+
+    /// The Thing's name.
+    pub(crate) fn name(&self) -> &ThingName {
+        &self.name
+    }
+
+    /// What the Thing offers now.
+    pub(crate) fn description(&self) -> Arc<Description> {
+        Arc::clone(&self.description.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Another description from now on: readings of what it no longer offers are forgotten.
+    pub(crate) fn describe(&self, description: Description) {
+        self.published.retain(|name| description.properties.contains_key(name));
+        let revision = description.revision;
+        *self.description.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(description);
+        self.description_changed.send_replace(revision);
+    }
+
+    /// Rises when the description changes.
+    pub(crate) fn description_changed(&self) -> watch::Receiver<u64> {
+        self.description_changed.subscribe()
+    }
+
+    /// Whether simulated hardware stands behind this Thing.
+    pub(crate) fn mark_simulated(&self, simulated: bool) {
+        self.simulated.store(simulated, Ordering::Relaxed);
+    }
+
+    /// Ends every observation: the Thing stops.
+    pub(crate) fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Turns true when the Thing stops.
+    pub(crate) fn closed(&self) -> watch::Receiver<bool> {
+        self.closed.subscribe()
+    }
+
+    /// How many values were refused because they broke the Thing's own model.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Makes a behavior's answer for `name` a reading.
+    ///
+    /// # Errors
+    /// `UnknownAffordance`, or `InvalidOutput` when it breaks the model.
+    pub(crate) fn reading(&self, name: &str, answer: Answer) -> Result<Reading, InteractionError> {
+        let description = self.description();
+        let property = description.properties.get(name).ok_or_else(|| self.unknown(AffordanceKind::Property, name))?;
+        let checked = value::output(&format_args!("the property `{name}`"), Some(&property.schema), answer.value)?;
+        Ok(Reading {
+            body: checked.body,
+            content_type: checked.content_type,
+            taken: answer.taken,
+            quality: answer.quality,
+            simulated: self.simulated.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Publishes a reading, good for `good_for` from now; observers hear of it if the value changed.
+    ///
+    /// # Errors
+    /// As [`reading`](Self::reading).
+    pub(crate) fn publish(&self, name: &str, answer: Answer, good_for: Duration) -> Result<(), InteractionError> {
+        let reading = self.reading(name, answer).inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
+        let description = self.description();
+        let Some(property) = description.properties.get(name) else { return Ok(()) };
+        let changed = self.published.publish(&property.name, reading.clone(), good_for, Instant::now());
+        if changed && property.observable {
+            self.notify(AffordanceKind::Property, &property.name, reading);
+        }
+        Ok(())
+    }
+
+    /// Emits an event.
+    ///
+    /// # Errors
+    /// `UnknownAffordance`, or `InvalidOutput` when its data breaks the model.
+    pub(crate) fn emit(&self, name: &str, data: Value) -> Result<(), InteractionError> {
+        let description = self.description();
+        let event = description.events.get(name).ok_or_else(|| self.unknown(AffordanceKind::Event, name))?;
+        let checked = value::output(&format_args!("the event `{name}`"), event.data.as_ref(), data).inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        })?;
+        self.notify(AffordanceKind::Event, &event.name, Reading::json(checked.body, Instant::now()));
+        Ok(())
+    }
+
+    /// An invocation ends; its output is checked first.
+    pub(crate) fn end_action(&self, name: &str, id: Uuid, ending: Result<Option<Value>, InteractionError>) {
+        let ending = ending.and_then(|output| self.action_output(name, output));
+        self.actions.end(id, ending, SystemTime::now());
+    }
+
+    /// Checks an action's output.
+    ///
+    /// # Errors
+    /// `InvalidOutput` when it breaks the model.
+    pub(crate) fn action_output(&self, name: &str, output: Option<Value>) -> Ending {
+        let description = self.description();
+        let schema = description.actions.get(name).and_then(|action| action.output.as_ref());
+        match (schema, output) {
+            (None, _) => Ok(None),
+            (Some(_), None) => Err(InteractionError::InvalidOutput {
+                detail: format!("the action `{name}` gave no output, which its Thing Model promises"),
+                errors: Vec::new(),
+            }),
+            (Some(schema), Some(output)) => {
+                let what = format_args!("the output of the action `{name}`");
+                value::output(&what, Some(schema), output).map(|checked| Some(checked.json))
+            }
+        }
+    }
+
+    pub(crate) fn unknown(&self, kind: AffordanceKind, name: &str) -> InteractionError {
+        InteractionError::UnknownAffordance { thing: self.name.to_string(), kind, name: name.to_owned() }
+    }
+
+    fn notify(&self, affordance: AffordanceKind, name: &Arc<str>, reading: Reading) {
+        if reading.content_type != crate::reading::ContentType::Json {
+            return; // Media are read, not pushed: a text stream cannot carry them.
+        }
+        let notification = Notification {
+            id: 0,
+            affordance,
+            name: Arc::clone(name),
+            body: reading.body,
+            taken: reading.taken,
+            quality: reading.quality,
+        };
+        if let Some(reserved) = self.notifications.send(notification, SystemTime::now()) {
+            debug_assert!(reserved >= RESERVED_AHEAD);
+            let mut batch = Batch::new();
+            batch.reserve_event_ids(&self.key, reserved);
+            let (store, thing) = (self.store.clone(), self.name.clone());
+            tokio::spawn(async move {
+                if let Err(error) = store.commit(batch).await {
+                    tracing::warn!(%thing, %error, "event ids could not be reserved; after a crash they may repeat");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The current readings of a Thing: what its handler published and for how long each is good.
+//!
+//! Invariant: what is handed out by [`Published::fresh`] has not lapsed. This room knows no schema and asks nobody.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::reading::Reading;
+
+/// One property's current reading.
+#[derive(Debug, Clone)]
+struct Current {
+    reading: Reading,
+    good_until: Instant,
+}
+
+/// The current readings, by property.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    current: RwLock<HashMap<Arc<str>, Current>>,
+    changed: watch::Sender<()>,
+}
+
+impl Published {
+    /// The reading of `name`, if it is still good.
+    pub(crate) fn fresh(&self, name: &str, now: Instant) -> Option<Reading> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.get(name).filter(|entry| now < entry.good_until).map(|entry| entry.reading.clone())
+    }
+
+    /// The last reading of `name`, good or lapsed: what observers are shown first.
+    pub(crate) fn last(&self, name: &str) -> Option<Reading> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.get(name).map(|entry| entry.reading.clone())
+    }
+
+    /// Whether the last reading of `name` was published with a time for which it is good, and that time is over.
+    pub(crate) fn lapsed(&self, name: &str, now: Instant) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.get(name).is_some_and(|entry| entry.good_until > entry.reading.taken && now >= entry.good_until)
+    }
+
+    /// Until when the last reading of `name` is good, where it was published with such a time.
+    pub(crate) fn good_until(&self, name: &str) -> Option<Instant> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.get(name).filter(|entry| entry.good_until > entry.reading.taken).map(|entry| entry.good_until)
+    }
+
+    /// Takes a new reading, good for `good_for` from `now`; answers whether the value is another one than before.
+    pub(crate) fn publish(&self, name: &Arc<str>, reading: Reading, good_for: Duration, now: Instant) -> bool {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let good_until = now.checked_add(good_for).unwrap_or(now);
+        let changed = current.get(name).is_none_or(|before| before.reading.body != reading.body);
+        current.insert(Arc::clone(name), Current { reading, good_until });
+        self.changed.send_replace(());
+        changed
+    }
+
+    /// Wakes whenever something is published.
+    pub(crate) fn changed(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// A write drops the reading: what was true before it is not passed off as its result.
+    pub(crate) fn lapse(&self, name: &str, now: Instant) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = current.get_mut(name) {
+            entry.good_until = entry.good_until.min(now);
+        }
+    }
+
+    /// Forgets what the Thing's present model no longer offers.
+    pub(crate) fn retain(&self, keep: impl Fn(&str) -> bool) {
+        self.current.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| keep(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_reading_is_good_for_its_time_and_no_longer() {
+        let published = Published::default();
+        let now = Instant::now();
+        let name: Arc<str> = Arc::from("temperature");
+        let reading = |text: &'static str| Reading::json(Bytes::from_static(text.as_bytes()), now);
+        assert!(published.publish(&name, reading("21.5"), Duration::from_millis(10), now));
+        assert!(published.fresh("temperature", now + Duration::from_millis(9)).is_some());
+        assert!(published.fresh("temperature", now + Duration::from_millis(10)).is_none());
+        assert!(published.lapsed("temperature", now + Duration::from_millis(10)));
+        assert!(!published.publish(&name, reading("21.5"), Duration::from_millis(10), now), "an equal value is no change");
+        assert!(published.publish(&name, reading("21.6"), Duration::from_secs(10), now));
+        published.lapse("temperature", now);
+        assert!(published.fresh("temperature", now).is_none(), "a write drops the reading");
+        assert!(published.last("temperature").is_some());
+    }
+}

@@ -1,0 +1,222 @@
+//! Replacing the handler of a Thing while it serves.
+//!
+//! In order: the bytes are admitted and compiled; their model is held against the one that serves; the new version starts
+//! once in a rehearsal whose effects nobody sees; the switch is committed; the Thing's task goes over between two
+//! messages. Whatever fails before the switch leaves the present version untouched; what fails after it is rolled back by
+//! the task (`behavior::handler::canary`). One replacement of a Thing at a time.
+
+mod approval;
+mod template;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use handler_host::{HandlerComponent, HandlerEngine};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+pub(crate) use approval::Approval;
+pub(crate) use template::VersionTemplate;
+
+use crate::behavior::handler::HandlerBehavior;
+use crate::behavior::handler::request::{CutOver, Next, Request};
+use crate::behavior::handler::version::Version;
+use crate::config::Canary;
+use crate::exposed_thing::outlet::Outlet;
+use crate::interaction::InteractionError;
+use crate::names::{ComponentDigest, ThingName};
+use crate::store::{Batch, CanaryRecord, Store, ThingRecord, VersionOrigin};
+use crate::utc::unix_ms;
+
+/// Everything that a replacement of one Thing's handler needs.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    engine: HandlerEngine,
+    store: Store,
+    outlet: Arc<Outlet>,
+    control: Arc<Outlet>,
+    behavior: HandlerBehavior,
+    template: Arc<VersionTemplate>,
+    canary: Canary,
+    /// Held while a replacement is under way.
+    turn: Mutex<()>,
+}
+
+/// What a replacement came to. Durations: see the module's text.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    pub(crate) number: u64,
+    pub(crate) digest: ComponentDigest,
+    pub(crate) load: Duration,
+    pub(crate) rehearsal: Duration,
+    pub(crate) commit: Duration,
+    pub(crate) pause: Duration,
+    pub(crate) total: Duration,
+}
+
+/// The Thing whose handler it is, from the inside.
+#[derive(Debug)]
+pub(crate) struct Replaceable {
+    pub(crate) outlet: Arc<Outlet>,
+    pub(crate) control: Arc<Outlet>,
+    pub(crate) behavior: HandlerBehavior,
+    pub(crate) template: Arc<VersionTemplate>,
+}
+
+impl Replacement {
+    pub(crate) fn new(engine: HandlerEngine, store: Store, thing: Replaceable, canary: Canary) -> Self {
+        let Replaceable { outlet, control, behavior, template } = thing;
+        Self { engine, store, outlet, control, behavior, template, canary, turn: Mutex::new(()) }
+    }
+
+    pub(crate) fn thing(&self) -> &ThingName {
+        self.outlet.name()
+    }
+
+    /// The record as it is on disk.
+    pub(crate) fn record(&self) -> Option<ThingRecord> {
+        self.store.record(self.thing())
+    }
+
+    /// What the component wants and what it was given.
+    pub(crate) fn grants(&self, component: Option<&HandlerComponent>) -> Vec<serde_json::Value> {
+        component.map(|component| self.template.grants(component)).unwrap_or_default()
+    }
+
+    /// Puts a new version in place.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the bytes are no handler or fail the rehearsal, `Forbidden` when they want what was not
+    /// granted, `Conflict` when another version serves than was expected or affordances would be lost without approval;
+    /// in all these cases the present version goes on untouched.
+    pub(crate) async fn replace(&self, bytes: Vec<u8>, approval: Approval) -> Result<Replaced, InteractionError> {
+        let _turn = self.turn()?;
+        let begun = Instant::now();
+        let mut record = self.known_record()?;
+        approval.expects(&record)?;
+        let (component, digest) = self.load(bytes).await?;
+        let load = begun.elapsed();
+        let now = unix_ms(SystemTime::now());
+        if let Some(previous) = record.version_current {
+            let deadline_utc_ms = now + u64::from(self.canary.seconds) * 1_000;
+            record.canary = Some(CanaryRecord { deadline_utc_ms, calls_left: self.canary.calls, previous });
+        }
+        let number = record.install(digest.clone(), VersionOrigin::Pushed, now);
+        let version = self.template.version(number, component).map_err(approval::refused)?;
+        let description = approval.describes(&self.outlet.description(), &version)?;
+        self.switch(version, Switch { record, digest, description, begun, load }).await
+    }
+
+    /// Puts the kept version before the present one back in place; today's state stays.
+    ///
+    /// # Errors
+    /// `Conflict` when there is no version before.
+    pub(crate) async fn roll_back(&self) -> Result<Replaced, InteractionError> {
+        let _turn = self.turn()?;
+        let begun = Instant::now();
+        let mut record = self.known_record()?;
+        let current = record.version_current.unwrap_or(0);
+        let before = record.versions.iter().filter(|version| version.number < current).max_by_key(|version| version.number);
+        let Some((number, digest)) = before.map(|version| (version.number, version.digest.clone())) else {
+            return Err(InteractionError::Conflict { detail: "no version before the present one is kept".to_owned() });
+        };
+        let bytes = self.kept(digest.clone()).await?;
+        let (component, _) = self.load(bytes).await?;
+        let load = begun.elapsed();
+        record.switch_to(number);
+        let version = self.template.version(number, component).map_err(approval::refused)?;
+        let description = Approval::given().describes(&self.outlet.description(), &version)?;
+        self.switch(version, Switch { record, digest, description, begun, load }).await
+    }
+
+    fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, InteractionError> {
+        self.turn.try_lock().map_err(|_| InteractionError::Conflict {
+            detail: "another replacement of this handler is under way".to_owned(),
+        })
+    }
+
+    fn known_record(&self) -> Result<ThingRecord, InteractionError> {
+        let missing = || InteractionError::Storage { detail: "the store has no record of this Thing".to_owned() };
+        self.record().ok_or_else(missing)
+    }
+
+    /// Admits and compiles (or takes from the cache), and keeps the bytes under their digest. Off the async runtime.
+    async fn load(&self, bytes: Vec<u8>) -> Result<(HandlerComponent, ComponentDigest), InteractionError> {
+        let (engine, components) = (self.engine.clone(), self.store.components().clone());
+        let loaded = tokio::task::spawn_blocking(move || {
+            let component = engine.load(&bytes).map_err(approval::refused)?;
+            let digest = components.put(&bytes).map_err(|error| InteractionError::Storage { detail: error.to_string() })?;
+            Ok((component, digest))
+        });
+        loaded.await.unwrap_or_else(|error| Err(InteractionError::Storage { detail: format!("loading stopped: {error}") }))
+    }
+
+    async fn kept(&self, digest: ComponentDigest) -> Result<Vec<u8>, InteractionError> {
+        let components = self.store.components().clone();
+        let read = tokio::task::spawn_blocking(move || components.get(&digest)).await;
+        let storage = |detail: String| InteractionError::Storage { detail };
+        read.map_err(|error| storage(error.to_string()))?.map_err(|error| storage(error.to_string()))
+    }
+
+    /// Rehearses, commits and goes over.
+    async fn switch(&self, version: Version, switch: Switch) -> Result<Replaced, InteractionError> {
+        let Switch { record, digest, description, begun, load } = switch;
+        let rehearsal = Instant::now();
+        self.rehearse(&version).await?;
+        let rehearsal = rehearsal.elapsed();
+        let committing = Instant::now();
+        self.commit(&record).await?;
+        let commit = committing.elapsed();
+        let (number, canary) = (version.number, record.canary.is_some());
+        let from = self.store_digest_before(&record);
+        let next = Box::new(Next { version, record, description, canary });
+        let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
+        let data = json!({ "from": from, "to": digest.as_str(), "version": number });
+        if let Err(error) = self.control.emit("replaced", handler_host::Value::Json(data.to_string())) {
+            tracing::error!(thing = %self.thing(), %error, "the event `replaced` was refused");
+        }
+        tracing::info!(thing = %self.thing(), version = number, digest = digest.short(), ?pause, "the handler was replaced");
+        Ok(Replaced { number, digest, load, rehearsal, commit, pause, total: begun.elapsed() })
+    }
+
+    fn store_digest_before(&self, record: &ThingRecord) -> Option<String> {
+        let previous = record.canary.as_ref().map(|canary| canary.previous)?;
+        record.version(previous).map(|version| version.digest.to_string())
+    }
+
+    /// Starts the version once where nothing that it does counts.
+    async fn rehearse(&self, version: &Version) -> Result<(), InteractionError> {
+        let started = version.rehearse(self.store.state(self.thing())).await;
+        started.result.map_err(|error| approval::refused_in_rehearsal(&error))?;
+        let Some(instance) = started.instance else { return Ok(()) };
+        let woken = instance.wake().await;
+        woken.result.map(|_| ()).map_err(|error| approval::refused_in_rehearsal(&error))
+    }
+
+    /// From `BeginSwitch` on the task keeps the state from before the switch up to date, so the order of its own commits
+    /// and of this one does not matter.
+    async fn commit(&self, record: &ThingRecord) -> Result<(), InteractionError> {
+        self.behavior.tell(|reply| Request::BeginSwitch { reply }).await?;
+        let mut batch = Batch::new();
+        batch.put_record(record);
+        if record.canary.is_some() {
+            batch.keep_state_before(self.thing());
+        }
+        let committed = self.store.commit(batch).await;
+        if let Err(error) = committed {
+            self.behavior.tell(|reply| Request::AbortSwitch { reply }).await?;
+            return Err(InteractionError::Storage { detail: error.to_string() });
+        }
+        Ok(())
+    }
+}
+
+/// A switch on its way.
+#[derive(Debug)]
+struct Switch {
+    record: ThingRecord,
+    digest: ComponentDigest,
+    description: Option<crate::exposed_thing::Description>,
+    begun: Instant,
+    load: Duration,
+}

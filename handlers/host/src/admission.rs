@@ -1,0 +1,164 @@
+//! What a component says of itself, read before it is compiled: its imports, its exports, its Thing Model.
+//!
+//! Nothing of the component runs here. Whatever is refused is refused with a sentence that its author can act on.
+
+use serde_json::Value as Json;
+use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmtime::Engine;
+
+use crate::capabilities::Want;
+use crate::error::HandlerError;
+
+/// The custom section that `handler-build` appends to a finished component.
+pub(crate) const THING_MODEL_SECTION: &str = "tidegate:thing-model";
+const WANTS_MEMBER: &str = "tidegate:wants";
+const PACKAGE: &str = "tidegate:thing/";
+const VERSION: &str = "@1.0.0";
+const HANDLER: &str = "tidegate:thing/handler@1.0.0";
+const TYPES: &str = "types";
+/// What the host provides, besides the types.
+const INTERFACES: [&str; 10] = ["log", "clock", "state", "emit", "things", "i2c", "spi", "gpio", "pwm", "sysfs"];
+const WANTS_MAX: usize = 64;
+const MODEL_BYTES_MAX: usize = 1 << 20;
+const MODEL_DEPTH_MAX: usize = 64;
+
+/// The outside of an admitted component.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    /// Full names of the imported interfaces, types left out.
+    pub(crate) imports: Vec<String>,
+    pub(crate) model: Json,
+    pub(crate) wants: Vec<Want>,
+}
+
+/// The short name (`i2c`) of an import that the host provides.
+pub(crate) fn interface(import: &str) -> Option<&'static str> {
+    let name = import.strip_prefix(PACKAGE)?.strip_suffix(VERSION)?;
+    INTERFACES.into_iter().find(|known| *known == name)
+}
+
+/// Reads a component's outside, or says why it is no handler.
+pub(crate) fn admit(bytes: &[u8], bytes_max: usize) -> Result<Outside, HandlerError> {
+    if bytes.len() > bytes_max {
+        return Err(HandlerError::bad(format!("{} bytes, more than {bytes_max}", bytes.len())));
+    }
+    if Engine::detect_precompiled(bytes).is_some() {
+        return Err(HandlerError::bad("it is precompiled native code; upload the component itself"));
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(HandlerError::bad("it is a core module; build it as a component (`tidegate handler build`)"));
+    }
+    if !Parser::is_component(bytes) {
+        return Err(HandlerError::bad("it is no WebAssembly"));
+    }
+    let features = WasmFeatures::default() | WasmFeatures::COMPONENT_MODEL;
+    Validator::new_with_features(features).validate_all(bytes).map_err(|error| HandlerError::bad(error.to_string()))?;
+    let surface = Surface::read(bytes).map_err(|error| HandlerError::bad(error.to_string()))?;
+    surface.admit()
+}
+
+/// The top level of a component.
+#[derive(Default)]
+struct Surface<'a> {
+    imports: Vec<&'a str>,
+    handler: bool,
+    models: Vec<&'a [u8]>,
+}
+
+impl<'a> Surface<'a> {
+    fn read(bytes: &'a [u8]) -> wasmparser::Result<Self> {
+        let mut surface = Self::default();
+        let mut depth = 0_u32;
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload? {
+                Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                payload if depth == 1 => surface.note(payload)?,
+                _ => {}
+            }
+        }
+        Ok(surface)
+    }
+
+    fn note(&mut self, payload: Payload<'a>) -> wasmparser::Result<()> {
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    self.imports.push(import?.name.name);
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    self.handler |= export.name.name == HANDLER && export.kind == ComponentExternalKind::Instance;
+                }
+            }
+            Payload::CustomSection(section) if section.name() == THING_MODEL_SECTION => {
+                self.models.push(section.data());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn admit(self) -> Result<Outside, HandlerError> {
+        if !self.handler {
+            return Err(HandlerError::MissingExport { name: HANDLER.into() });
+        }
+        let is_types = |import: &&str| interface_of_types(import);
+        let unknown: Vec<_> =
+            self.imports.iter().copied().filter(|import| !is_types(import) && interface(import).is_none()).collect();
+        if !unknown.is_empty() {
+            return Err(HandlerError::bad(format!("no gateway provides its imports {}", unknown.join(", "))));
+        }
+        let imports =
+            self.imports.iter().filter(|import| !is_types(import)).map(|import| (*import).to_owned()).collect();
+        let [model] = self.models[..] else {
+            return Err(HandlerError::bad(format!(
+                "it has {} Thing Models in custom sections `{THING_MODEL_SECTION}`, not one",
+                self.models.len()
+            )));
+        };
+        let model = parse_model(model)?;
+        let wants = wants(&model)?;
+        Ok(Outside { imports, model, wants })
+    }
+}
+
+fn interface_of_types(import: &str) -> bool {
+    import.strip_prefix(PACKAGE).and_then(|name| name.strip_suffix(VERSION)) == Some(TYPES)
+}
+
+fn parse_model(bytes: &[u8]) -> Result<Json, HandlerError> {
+    if bytes.len() > MODEL_BYTES_MAX {
+        return Err(HandlerError::bad(format!("its Thing Model has more than {MODEL_BYTES_MAX} bytes")));
+    }
+    let model: Json = serde_json::from_slice(bytes)
+        .map_err(|error| HandlerError::bad(format!("its Thing Model is no JSON: {error}")))?;
+    if !model.is_object() || depth(&model) > MODEL_DEPTH_MAX {
+        return Err(HandlerError::bad(format!("its Thing Model is no object, or deeper than {MODEL_DEPTH_MAX}")));
+    }
+    Ok(model)
+}
+
+/// `serde_json` itself ends at a depth of 128, which bounds this recursion.
+fn depth(json: &Json) -> usize {
+    match json {
+        Json::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Json::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 1,
+    }
+}
+
+fn wants(model: &Json) -> Result<Vec<Want>, HandlerError> {
+    let Some(member) = model.get(WANTS_MEMBER) else { return Ok(Vec::new()) };
+    let wants: Vec<Want> = serde_json::from_value(member.clone())
+        .map_err(|error| HandlerError::bad(format!("`{WANTS_MEMBER}` of its Thing Model: {error}")))?;
+    let repeated = wants.iter().enumerate().any(|(at, want)| wants[..at].iter().any(|other| other.label == want.label));
+    if wants.len() > WANTS_MAX || repeated || wants.iter().any(|want| want.label.is_empty()) {
+        return Err(HandlerError::bad(format!(
+            "`{WANTS_MEMBER}` of its Thing Model: at most {WANTS_MAX} wants, each with a label of its own"
+        )));
+    }
+    Ok(wants)
+}

@@ -1,0 +1,67 @@
+//! What all device interfaces share: a call's way to its slot, its bound in time and size, its error in the contract's words.
+
+use things::{NackSource, Slot};
+
+use crate::bindings::tidegate::thing::types::Host;
+use crate::error::DeadlinePassed;
+use crate::sandbox::Sandbox;
+use crate::value::{DeviceError, NoAcknowledgeSource};
+
+/// A device's answer, inside what ends the whole call.
+pub(super) type Answer<T> = wasmtime::Result<Result<T, DeviceError>>;
+
+impl Host for Sandbox {}
+
+impl Sandbox {
+    /// The slot of a device call, if it may reach its device now.
+    pub(super) fn device<S>(&mut self, number: u32, pick: fn(&Slot) -> Option<S>) -> Result<S, DeviceError> {
+        if !self.count_device_call() {
+            return Err(DeviceError::Busy);
+        }
+        let denied = || DeviceError::Denied(format!("slot {number} is no device of this kind that was granted"));
+        self.capabilities.slot(number).and_then(pick).ok_or_else(denied)
+    }
+
+    /// Waits for a device, not beyond the call's deadline, which epochs do not watch in here.
+    pub(super) async fn bound<T>(&self, answer: impl Future<Output = Result<T, things::DeviceError>>) -> Answer<T> {
+        match self.control.bound(answer).await {
+            Some(answer) => Ok(answer.map_err(error)),
+            None => Err(DeadlinePassed.into()),
+        }
+    }
+
+    /// Refuses a transaction of too many operations or bytes.
+    pub(super) fn check_size(&self, operations: usize, bytes: usize) -> Result<(), DeviceError> {
+        let limits = &self.limits;
+        if operations > limits.device_operations_max || bytes > limits.device_bytes_max {
+            return Err(DeviceError::OutOfRange(format!(
+                "a transaction has at most {} operations and {} bytes",
+                limits.device_operations_max, limits.device_bytes_max
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Bytes to read, as a size.
+pub(super) fn size(bytes: u32) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+fn error(error: things::DeviceError) -> DeviceError {
+    use things::DeviceError as Device;
+    let text = error.to_string();
+    match error {
+        Device::Busy | Device::RateExceeded { .. } => DeviceError::Busy,
+        Device::Timeout { .. } => DeviceError::Timeout,
+        Device::ArbitrationLoss { .. } => DeviceError::ArbitrationLoss,
+        Device::Overrun { .. } => DeviceError::Overrun,
+        Device::Nack(NackSource::Address) => DeviceError::NoAcknowledge(NoAcknowledgeSource::Address),
+        Device::Nack(NackSource::Data) => DeviceError::NoAcknowledge(NoAcknowledgeSource::Data),
+        Device::Nack(NackSource::Unknown) => DeviceError::NoAcknowledge(NoAcknowledgeSource::Unknown),
+        Device::NoDevice { .. } => DeviceError::NoDevice(text),
+        Device::Denied { .. } | Device::Held { .. } => DeviceError::Denied(text),
+        Device::OutOfRange { .. } => DeviceError::OutOfRange(text),
+        Device::Bus { .. } | Device::Stuck { .. } => DeviceError::Bus(text),
+    }
+}

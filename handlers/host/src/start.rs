@@ -1,0 +1,134 @@
+//! Starting a handler: a new store, the component in it, then its own `start`.
+//!
+//! Instantiating runs code of the component too, so it stands under the same budget. Devices answer `busy` until it is over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::{PoolConcurrencyLimitError, Trap};
+
+use crate::answer::{Answer, CallReport};
+use crate::bindings::ThingHandlerPre;
+use crate::bindings::tidegate::thing::types;
+use crate::call::{RunningCall, Ticking};
+use crate::capabilities::Capabilities;
+use crate::clock::ThingClock;
+use crate::component::HandlerComponent;
+use crate::engine::EngineShared;
+use crate::error::{DeadlinePassed, HandlerError};
+use crate::instance::{HandlerInstance, lost, of_call, store};
+use crate::limits::Limits;
+use crate::sandbox::Sandbox;
+use crate::state::HeldState;
+use crate::value::{Config, Origin};
+
+const EXPORT: &str = "start";
+
+/// Everything that an instance is made of.
+#[derive(Clone, Debug)]
+pub struct InstanceSetup {
+    /// The code.
+    pub component: HandlerComponent,
+    /// What the Thing was granted.
+    pub capabilities: Capabilities,
+    /// The Thing's own clock.
+    pub clock: ThingClock,
+    /// The host-held state, as the store has it.
+    pub state: BTreeMap<String, Vec<u8>>,
+    /// What the deployment says.
+    pub config: Config,
+    /// What the Thing may use.
+    pub limits: Limits,
+}
+
+impl HandlerInstance {
+    /// Makes an instance and starts it, within `budget_ms` of wall time.
+    ///
+    /// The answer's error is [`HandlerError::Denied`] when the component imports an interface of devices that it declares no
+    /// want for, [`HandlerError::Overloaded`] when all places are taken, and the handler's own fault when it refuses.
+    pub async fn start(setup: InstanceSetup, origin: Origin, budget_ms: u32) -> Answer<()> {
+        let began = Instant::now();
+        let starting = match Starting::prepare(setup, origin, budget_ms, began) {
+            Ok(starting) => starting,
+            Err(error) => return refused(error, began),
+        };
+        let (control, engine) = (Arc::clone(&starting.sandbox.control), Arc::clone(&starting.engine));
+        let future = Box::pin(starting.run());
+        RunningCall { future, control, engine, export: EXPORT, began, first_poll: true }.answer().await
+    }
+}
+
+fn refused(error: HandlerError, began: Instant) -> Answer<()> {
+    let report = CallReport { elapsed: began.elapsed(), ..CallReport::default() };
+    Answer { instance: None, result: Err(error), effects: Vec::new(), salvaged: None, report }
+}
+
+struct Starting {
+    ready: ThingHandlerPre<Sandbox>,
+    engine: Arc<EngineShared>,
+    sandbox: Sandbox,
+    config: types::Config,
+    origin: Origin,
+    budget_ms: u32,
+    began: Instant,
+}
+
+impl Starting {
+    fn prepare(setup: InstanceSetup, origin: Origin, budget_ms: u32, began: Instant) -> Result<Self, HandlerError> {
+        let InstanceSetup { component, capabilities, clock, state, config, limits } = setup;
+        let ungranted = component.imports().iter().find(|import| !capabilities.allow(import));
+        if let Some(import) = ungranted {
+            return Err(HandlerError::Denied { capability: import.clone() });
+        }
+        let ready = component.ready(limits.memory_bytes_max)?.clone();
+        let engine = Arc::clone(component.engine());
+        let wants = capabilities.wants();
+        let config = types::Config { thing: config.thing, settings: config.settings, wants };
+        let sandbox = Sandbox::new(capabilities, clock, HeldState::new(state), limits);
+        Ok(Self { ready, engine, sandbox, config, origin, budget_ms, began })
+    }
+
+    async fn run(self) -> Answer<()> {
+        let Self { ready, engine, sandbox, config, origin, budget_ms, began } = self;
+        let ticking = Ticking::begin(&engine);
+        sandbox.control.begin(began, budget_ms);
+        let mut store = store(ready.engine(), sandbox);
+        store.set_epoch_deadline(1);
+        let guest = match ready.instantiate_async(&mut store).await {
+            Ok(guest) => guest,
+            Err(error) => {
+                let error = of_instantiation(&error, budget_ms, engine.config.instances_max);
+                return lost(store, error, began);
+            }
+        };
+        let outcome = guest.tidegate_thing_handler().call_start(&mut store, &config, origin).await;
+        drop(ticking);
+        let error = match outcome {
+            Ok(Ok(())) => {
+                let sandbox = store.data_mut();
+                sandbox.starting = false;
+                sandbox.state.keep();
+                let effects = sandbox.effects.take(false);
+                let host_calls = sandbox.end_call();
+                let report = CallReport { elapsed: began.elapsed(), moved_to_background: false, host_calls };
+                let instance = Some(HandlerInstance::of(store, guest, engine));
+                return Answer { instance, result: Ok(()), effects, salvaged: None, report };
+            }
+            Ok(Err(fault)) => HandlerError::Fault(fault),
+            Err(error) => of_call(&error, EXPORT, budget_ms),
+        };
+        lost(store, error, began)
+    }
+}
+
+/// Code that runs while instantiating may trap or take long; anything else is the component's form or the pool's size.
+fn of_instantiation(error: &wasmtime::Error, budget_ms: u32, instances_max: u32) -> HandlerError {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return HandlerError::Overloaded { instances_max };
+    }
+    if error.is::<Trap>() || error.is::<DeadlinePassed>() {
+        return of_call(error, EXPORT, budget_ms);
+    }
+    HandlerError::bad(format!("it cannot be instantiated: {error:#}"))
+}

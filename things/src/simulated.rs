@@ -1,0 +1,254 @@
+//! The simulated Raspberry Pi board: parts at register and line level, for machines without hardware and for tests.
+//!
+//! Wiring: a BME280 at 0x76 on `board:i2c-1`; on `board:gpio` a relay (line 17), an LED (27) and a button (22, to
+//! ground, with a pull-up: pressed is electrically low); on `board:pwm-0` the LED again (channel 0).
+//! Invariant: a part behaves as its datasheet says, faults included, and knows nothing of Things. Time comes in with
+//! each bus access; only a press of the button needs a thread, for as long as it lasts.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::error::{DeviceError, NackSource};
+use crate::grant::GpioGrant;
+use crate::locks::lock;
+use crate::operation::{EdgeKind, EdgeSink, I2cOperation, Level};
+
+mod bme280;
+mod header;
+mod parts;
+
+use bme280::Bme280;
+use header::Header;
+pub use parts::{BoardError, BoardSnapshot, PartDescription, PartFault, QuantityDescription};
+pub use parts::{ButtonState, ClimateState, LedState, RelayState};
+use parts::{Faults, Part};
+
+/// The address of the BME280 (SDO to ground, datasheet 6.2).
+const BME280_ADDRESS: u8 = 0x76;
+/// The longest press of the button.
+const PRESS_MAX: Duration = Duration::from_secs(60);
+
+/// The simulated board. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Board(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    /// Told of every change of a fault and of every press.
+    changed: Condvar,
+    revision: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    bme280: Bme280,
+    header: Header,
+    faults: Faults,
+    /// Number of the latest press: a longer one outlives a shorter one that was there before.
+    presses: u64,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Board {
+    /// A board at 21.5 degC, 45 %RH and 101,325 Pa, everything off.
+    #[must_use]
+    pub fn new() -> Self {
+        let state = State { bme280: Bme280::new(), header: Header::new(), faults: Faults::default(), presses: 0 };
+        let revision = watch::Sender::new(0);
+        Self(Arc::new(Inner { state: Mutex::new(state), changed: Condvar::new(), revision }))
+    }
+
+    /// The parts, what can be set on them, and which faults they can have.
+    #[must_use]
+    pub fn parts(&self) -> Vec<PartDescription> {
+        Part::ALL.map(Part::description).to_vec()
+    }
+
+    /// Sets what a part senses: `temperature` (degC), `humidity` (%RH), `pressure` (Pa) of the `bme280`, `pressed`
+    /// (0 or 1) of the `button`.
+    ///
+    /// # Errors
+    /// `UnknownPart`, `UnknownQuantity`, `OutOfRange`.
+    pub fn set(&self, part: &str, quantity: &str, value: f64) -> Result<(), BoardError> {
+        let part = Part::named(part)?;
+        part.check(quantity, value)?;
+        let mut state = lock(&self.0.state);
+        match part {
+            Part::Bme280 => state.bme280.set(quantity, value),
+            Part::Button => {
+                state.presses += 1;
+                state.header.set_pressed(value != 0.0);
+            }
+            Part::Relay | Part::Led => {}
+        }
+        self.tell(state);
+        Ok(())
+    }
+
+    /// Gives a part a fault, or heals it with [`PartFault::None`].
+    ///
+    /// # Errors
+    /// `UnknownPart`, `UnknownFault` for one that this part cannot have.
+    pub fn fail(&self, part: &str, fault: PartFault) -> Result<(), BoardError> {
+        let part = Part::named(part)?;
+        if !part.faults().contains(&fault) {
+            return Err(BoardError::UnknownFault { part: part.name(), fault });
+        }
+        let mut state = lock(&self.0.state);
+        state.faults.set(part, fault);
+        self.tell(state);
+        Ok(())
+    }
+
+    /// Presses a part (the `button`) for a while, at most a minute; a press replaces the one before.
+    ///
+    /// # Errors
+    /// `UnknownPart`, `NotPressable`, `OutOfRange`.
+    pub fn press(&self, part: &str, duration_ms: u64) -> Result<(), BoardError> {
+        let part = Part::named(part)?;
+        if part != Part::Button {
+            return Err(BoardError::NotPressable { part: part.name() });
+        }
+        let duration = Duration::from_millis(duration_ms);
+        if duration.is_zero() || duration > PRESS_MAX {
+            return Err(BoardError::OutOfRange { what: format!("a press of {duration_ms} ms: between 1 and 60000") });
+        }
+        let press = self.push_button();
+        let board = self.clone();
+        let release = move || board.release_button(press, Instant::now() + duration);
+        let thread = std::thread::Builder::new().name("board button".to_owned()).spawn(release);
+        thread.map(drop).map_err(|error| BoardError::OutOfRange { what: format!("no thread for the press: {error}") })
+    }
+
+    /// What the parts show now.
+    #[must_use]
+    pub fn snapshot(&self) -> BoardSnapshot {
+        let state = lock(&self.0.state);
+        BoardSnapshot {
+            bme280: state.bme280.state(state.faults.of(Part::Bme280)),
+            relay: RelayState { on: state.header.relay(), fault: state.faults.of(Part::Relay) },
+            led: LedState { on: state.header.led(), duty: state.header.duty, fault: state.faults.of(Part::Led) },
+            button: ButtonState { pressed: state.header.is_pressed(), fault: state.faults.of(Part::Button) },
+        }
+    }
+
+    /// A counter that moves with every change of a level, a duty, a quantity or a fault.
+    #[must_use]
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.0.revision.subscribe()
+    }
+
+    fn push_button(&self) -> u64 {
+        let mut state = lock(&self.0.state);
+        state.presses += 1;
+        let press = state.presses;
+        state.header.set_pressed(true);
+        self.tell(state);
+        press
+    }
+
+    /// Waits for the end of the press, or for another one that takes its place.
+    fn release_button(&self, press: u64, until: Instant) {
+        let mut state = lock(&self.0.state);
+        while state.presses == press {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                state.header.set_pressed(false);
+                return self.tell(state);
+            }
+            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Unlocks the state and tells everybody that it has changed.
+    fn tell(&self, state: std::sync::MutexGuard<'_, State>) {
+        drop(state);
+        self.0.changed.notify_all();
+        self.0.revision.send_modify(|revision| *revision += 1);
+    }
+
+    /// The state, once `part` does not hold its bus: a stuck part hangs the bus thread, as a chip that holds SDA down
+    /// hangs the kernel's driver.
+    fn access(&self, part: Part) -> std::sync::MutexGuard<'_, State> {
+        let mut state = lock(&self.0.state);
+        while state.faults.of(part) == PartFault::StuckBus {
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+}
+
+/// The board as its buses see it.
+impl Board {
+    pub(crate) fn i2c(
+        &self,
+        address: u8,
+        messages: &[I2cOperation],
+        now: Instant,
+    ) -> Result<Vec<Vec<u8>>, DeviceError> {
+        let mut state = self.access(Part::Bme280);
+        let fault = state.faults.of(Part::Bme280);
+        if address != BME280_ADDRESS || fault == PartFault::NoAcknowledge {
+            return Err(DeviceError::Nack(NackSource::Address));
+        }
+        let mut reads = Vec::new();
+        for message in messages {
+            match message {
+                I2cOperation::Write(bytes) => state.bme280.write(bytes, now),
+                I2cOperation::Read(count) => reads.push(state.bme280.read(*count, fault, now)),
+            }
+        }
+        Ok(reads)
+    }
+
+    pub(crate) fn read_line(&self, grant: &GpioGrant) -> Result<Level, DeviceError> {
+        let state = self.access(Part::on_line(grant.line)?);
+        Ok(state.header.level(grant.line).across(grant.active_low))
+    }
+
+    pub(crate) fn write_line(&self, grant: &GpioGrant, level: Level) -> Result<(), DeviceError> {
+        let part = Part::on_line(grant.line)?;
+        let mut state = self.access(part);
+        if part == Part::Button {
+            return Err(DeviceError::Denied { what: format!("line {} is shorted to ground when pressed", grant.line) });
+        }
+        state.header.drive(grant.line, level.across(grant.active_low));
+        self.tell(state);
+        Ok(())
+    }
+
+    pub(crate) fn watch_line(&self, grant: &GpioGrant, edges: EdgeKind, sink: EdgeSink) -> Result<(), DeviceError> {
+        let mut state = self.access(Part::on_line(grant.line)?);
+        state.header.watch(grant, edges, sink);
+        Ok(())
+    }
+
+    /// A line that nobody drives falls back to low: the relay's input has a pull-down.
+    pub(crate) fn release_line(&self, grant: &GpioGrant) {
+        let mut state = lock(&self.0.state);
+        state.header.release(grant);
+        self.tell(state);
+    }
+
+    pub(crate) fn duty(&self, channel: u8) -> Result<u16, DeviceError> {
+        Ok(self.access(Part::on_channel(channel)?).header.duty)
+    }
+
+    pub(crate) fn set_duty(&self, channel: u8, duty: u16) -> Result<(), DeviceError> {
+        let mut state = self.access(Part::on_channel(channel)?);
+        state.header.duty = duty;
+        self.tell(state);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! The lines of the board: electrical levels of the relay, the LED and the button, the LED's duty, and who watches.
+
+use std::time::Instant;
+
+use super::parts::{BUTTON_LINE, LED_LINE, RELAY_LINE};
+use crate::grant::GpioGrant;
+use crate::operation::{Edge, EdgeKind, EdgeSink, Level};
+
+/// The lines. Levels in here are electrical.
+#[derive(Debug)]
+pub(super) struct Header {
+    relay: Level,
+    led: Level,
+    button: Level,
+    pub(super) duty: u16,
+    watchers: Vec<Watcher>,
+}
+
+struct Watcher {
+    line: u32,
+    active_low: bool,
+    edges: EdgeKind,
+    sink: EdgeSink,
+}
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watcher").field("line", &self.line).field("edges", &self.edges).finish_non_exhaustive()
+    }
+}
+
+impl Header {
+    pub(super) fn new() -> Self {
+        Self { relay: Level::Low, led: Level::Low, button: Level::High, duty: 0, watchers: Vec::new() }
+    }
+
+    pub(super) fn relay(&self) -> bool {
+        self.relay == Level::High
+    }
+
+    pub(super) fn led(&self) -> bool {
+        self.led == Level::High
+    }
+
+    pub(super) fn is_pressed(&self) -> bool {
+        self.button == Level::Low
+    }
+
+    /// A line that leads nowhere reads low.
+    pub(super) fn level(&self, line: u32) -> Level {
+        match line {
+            RELAY_LINE => self.relay,
+            LED_LINE => self.led,
+            BUTTON_LINE => self.button,
+            _ => Level::Low,
+        }
+    }
+
+    pub(super) fn set_pressed(&mut self, pressed: bool) {
+        self.change(BUTTON_LINE, Level::from(!pressed));
+    }
+
+    pub(super) fn drive(&mut self, line: u32, level: Level) {
+        self.change(line, level);
+    }
+
+    /// Watches a line, in place of whoever watched it before.
+    pub(super) fn watch(&mut self, grant: &GpioGrant, edges: EdgeKind, sink: EdgeSink) {
+        self.watchers.retain(|watcher| watcher.line != grant.line);
+        self.watchers.push(Watcher { line: grant.line, active_low: grant.active_low, edges, sink });
+    }
+
+    pub(super) fn release(&mut self, grant: &GpioGrant) {
+        self.watchers.retain(|watcher| watcher.line != grant.line);
+    }
+
+    fn change(&mut self, line: u32, level: Level) {
+        let at = Instant::now();
+        let held = match line {
+            RELAY_LINE => &mut self.relay,
+            LED_LINE => &mut self.led,
+            BUTTON_LINE => &mut self.button,
+            _ => return,
+        };
+        if std::mem::replace(held, level) == level {
+            return;
+        }
+        // Under the board's lock: edges of one line arrive in their order, and a sink does not block.
+        for watcher in self.watchers.iter().filter(|watcher| watcher.line == line) {
+            let level = level.across(watcher.active_low);
+            if watcher.edges.wants(level) {
+                (watcher.sink)(Edge { level, at });
+            }
+        }
+    }
+}

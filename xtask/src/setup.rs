@@ -1,0 +1,7 @@
+//! What a task needs beyond git, Rust and apt: each part is looked for first and fetched only when it is missing.
+//!
+//! Network is used for the registries alone (rustup, apt, npm), and only by the parts that are missing.
+
+pub(crate) mod apt;
+pub(crate) mod node;
+pub(crate) mod rust;
