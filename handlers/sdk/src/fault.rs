@@ -23,7 +23,6 @@ impl Fault {
     /// A driver's error, whatever its type: [`Fault::Unavailable`] with what it says. For errors of this crate's own
     /// devices `?` does the same and keeps `busy` and `denied` apart.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "so that `map_err(Fault::device)` reads well")]
     pub fn device<E: Debug>(error: E) -> Self {
         Self::Unavailable(format!("the device answered {error:?}"))
     }
@@ -35,7 +34,11 @@ impl From<DeviceError> for Fault {
             DeviceError::Busy => Self::Busy,
             DeviceError::Denied(why) => Self::Denied(why),
             DeviceError::OutOfRange(why) => Self::Failed(why),
-            other => Self::device(other),
+            DeviceError::NoAcknowledge(_) => Self::unavailable("the device does not acknowledge on its bus"),
+            DeviceError::ArbitrationLoss => Self::unavailable("another controller took the bus"),
+            DeviceError::Overrun => Self::unavailable("the bus lost bytes"),
+            DeviceError::Timeout => Self::unavailable("the device did not answer in time"),
+            DeviceError::Bus(why) | DeviceError::NoDevice(why) | DeviceError::Other(why) => Self::Unavailable(why),
         }
     }
 }

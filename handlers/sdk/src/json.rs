@@ -27,7 +27,7 @@ fn token(text: &str) -> Option<(&str, &str)> {
         if in_string {
             (in_string, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\');
             if !in_string && depth == 0 {
-                return Some(text.split_at(index + 1));
+                return text.split_at_checked(index + 1);
             }
             continue;
         }
@@ -35,9 +35,9 @@ fn token(text: &str) -> Option<(&str, &str)> {
             b'"' => in_string = true,
             b'{' | b'[' => depth += 1,
             b',' | b':' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' if depth == 0 => {
-                return (index > 0).then(|| text.split_at(index));
+                return text.split_at_checked(index).filter(|(token, _)| !token.is_empty());
             }
-            b'}' | b']' if depth == 1 => return Some(text.split_at(index + 1)),
+            b'}' | b']' if depth == 1 => return text.split_at_checked(index + 1),
             b'}' | b']' => depth -= 1,
             _ => {}
         }
@@ -92,8 +92,8 @@ fn escape(chars: &mut core::str::Chars<'_>) -> Option<char> {
 }
 
 fn digits(chars: &mut core::str::Chars<'_>) -> Option<u32> {
-    let group = chars.as_str().get(..4)?;
-    *chars = chars.as_str()[4..].chars();
+    let (group, rest) = chars.as_str().split_at_checked(4)?;
+    *chars = rest.chars();
     u32::from_str_radix(group, 16).ok()
 }
 

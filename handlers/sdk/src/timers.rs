@@ -34,11 +34,9 @@ impl Timers {
         self.list.retain(|timer| timer.id != id);
     }
 
-    /// Takes out what is due at `now_us`, the earliest first.
+    /// Takes out what is due at `now_us`.
     pub(crate) fn take_due(&mut self, now_us: u64) -> Vec<Waker> {
-        let mut due: Vec<Timer> = self.list.extract_if(.., |timer| timer.at_us <= now_us).collect();
-        due.sort_by_key(|timer| timer.at_us);
-        due.into_iter().map(|timer| timer.waker).collect()
+        self.list.extract_if(.., |timer| timer.at_us <= now_us).map(|timer| timer.waker).collect()
     }
 
     pub(crate) fn next_us(&self) -> Option<u64> {
