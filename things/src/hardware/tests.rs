@@ -181,7 +181,7 @@ async fn edges_of_the_button_arrive_in_order() {
     let button = gpio(&hardware, BUTTON);
     let (sender, mut edges) = tokio::sync::mpsc::channel(8);
     let sink: crate::EdgeSink = Arc::new(move |edge| {
-        let _ = sender.try_send(edge.level);
+        sender.try_send(edge.level).unwrap();
     });
     button.watch(EdgeKind::Both, sink).await.unwrap();
     assert_eq!(button.read().await.unwrap(), Level::Low);
