@@ -62,8 +62,14 @@ impl LinuxI2c {
             }
         }
         let result = I2c::<SevenBitAddress>::transaction(chip, address, &mut operations);
-        result.map_err(|error| self.failed(address, error.inner()))?;
-        Ok(reads)
+        drop(operations);
+        let Err(error) = result else { return Ok(reads) };
+        let error = self.failed(address, error.inner());
+        if !matches!(error, DeviceError::Nack(_) | DeviceError::ArbitrationLoss { .. }) {
+            // An adapter that was unplugged and plugged in again is another file.
+            self.chips.remove(&address);
+        }
+        Err(error)
     }
 
     /// The meaning of a failed transfer (Documentation/i2c/fault-codes.rst), where it differs from a failed opening.

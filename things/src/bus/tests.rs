@@ -56,7 +56,7 @@ async fn settled(bus: &Bus<Log>) -> Vec<u32> {
 async fn calls_run_in_order_and_answer() {
     let (bus, own) = (bus(), meter());
     for n in 0..10 {
-        let answer = bus.call(&own, LIMIT, move |log: &mut Log| {
+        let answer = bus.call(&own, LONG, move |log: &mut Log| {
             log.0.push(n);
             Ok(n * 2)
         });
