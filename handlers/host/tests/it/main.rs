@@ -1,0 +1,10 @@
+//! Handlers as the gateway runs them: hostile ones written by hand, and real ones compiled by `handler-build`.
+
+mod admission;
+mod budgets;
+mod calls;
+mod capabilities;
+mod compiled_cache;
+mod guest;
+mod losses;
+mod small_address_space;
