@@ -7,4 +7,5 @@ mod capabilities;
 mod compiled_cache;
 mod guest;
 mod losses;
+mod real;
 mod small_address_space;
