@@ -1,15 +1,11 @@
 //! Other Things, by grant: an automation reads, writes, invokes and listens.
 
 use crate::bindings::tidegate::thing::{things, types};
-use crate::notify::Notify;
+use crate::queue::Queue;
 use crate::{Fault, Reading, Value};
-use core::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use core::cell::RefCell;
 use std::rc::{Rc, Weak};
 pub use types::ThingEvent;
-
-/// Events that wait in one queue.
-const EVENTS_MAX: usize = 64;
 
 /// Another Thing of the gateway. Each call waits for the other Thing's answer, within this call's budget.
 #[derive(Clone, Debug)]
@@ -59,68 +55,72 @@ impl ConsumedThing {
 
 /// The events of a subscription, in order.
 pub struct Events {
-    queue: Rc<Queue>,
+    listener: Rc<Listener>,
 }
 
-struct Queue {
+struct Listener {
     slot: u32,
     name: String,
-    waiting: RefCell<VecDeque<ThingEvent>>,
-    lost: Cell<u64>,
-    notify: Notify,
+    queue: Queue<ThingEvent>,
 }
 
 thread_local! {
-    static QUEUES: RefCell<Vec<Weak<Queue>>> = const { RefCell::new(Vec::new()) };
+    static LISTENERS: RefCell<Vec<Weak<Listener>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Hands an event to whoever listens.
 pub(crate) fn signal(event: &ThingEvent) {
-    let queues: Vec<Rc<Queue>> = QUEUES.with_borrow_mut(|queues| {
-        queues.retain(|queue| queue.strong_count() > 0);
-        let alive = queues.iter().filter_map(Weak::upgrade);
-        alive.filter(|queue| queue.slot == event.slot && queue.name == event.name).collect()
+    let listeners: Vec<Rc<Listener>> = LISTENERS.with_borrow_mut(|listeners| {
+        listeners.retain(|listener| listener.strong_count() > 0);
+        let alive = listeners.iter().filter_map(Weak::upgrade);
+        alive.filter(|listener| listener.slot == event.slot && listener.name == event.name).collect()
     });
-    for queue in queues {
-        let mut waiting = queue.waiting.borrow_mut();
-        if waiting.len() == EVENTS_MAX {
-            waiting.pop_front();
-            queue.lost.set(queue.lost.get() + 1);
-        }
-        waiting.push_back(event.clone());
-        drop(waiting);
-        queue.notify.notify();
+    for listener in listeners {
+        listener.queue.push(event.clone());
     }
 }
 
 impl Events {
     fn open(slot: u32, name: &str) -> Self {
-        let waiting = RefCell::new(VecDeque::new());
-        let queue = Rc::new(Queue { slot, name: name.into(), waiting, lost: Cell::new(0), notify: Notify::new() });
-        QUEUES.with_borrow_mut(|queues| queues.push(Rc::downgrade(&queue)));
-        Self { queue }
+        let listener = Rc::new(Listener { slot, name: name.into(), queue: Queue::new() });
+        LISTENERS.with_borrow_mut(|listeners| listeners.push(Rc::downgrade(&listener)));
+        Self { listener }
     }
 
     /// The next event.
     pub async fn next(&mut self) -> ThingEvent {
-        loop {
-            let event = self.queue.waiting.borrow_mut().pop_front();
-            match event {
-                Some(event) => return event,
-                None => self.queue.notify.changed().await,
-            }
-        }
+        self.listener.queue.next().await
     }
 
     /// How many events gave way because nobody took them.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.queue.lost.get()
+        self.listener.queue.lost()
     }
 }
 
 impl core::fmt::Debug for Events {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.debug_struct("Events").field("name", &self.queue.name).finish_non_exhaustive()
+        formatter.debug_struct("Events").field("name", &self.listener.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::future::Future;
+    use core::pin::pin;
+    use core::task::{Context, Poll, Waker};
+
+    #[test]
+    fn events_of_the_own_subscription_come() {
+        let event = |slot, name: &str| ThingEvent { slot, name: name.into(), data: Value::Null, at: 1 };
+        let mut events = Events::open(3, "overheating");
+        signal(&event(3, "other"));
+        signal(&event(4, "overheating"));
+        signal(&event(3, "overheating"));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(pin!(events.next()).poll(&mut context), Poll::Ready(event(3, "overheating")));
+        assert!(pin!(events.next()).poll(&mut context).is_pending());
     }
 }

@@ -48,6 +48,7 @@ mod handler;
 mod json;
 pub mod log;
 mod notify;
+mod queue;
 mod run;
 #[doc(hidden)]
 pub mod runtime;

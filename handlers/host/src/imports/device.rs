@@ -25,7 +25,7 @@ impl Sandbox {
     /// Waits for a device, not beyond the call's deadline, which epochs do not watch in here.
     pub(super) async fn bound<T>(&self, answer: impl Future<Output = Result<T, things::DeviceError>>) -> Answer<T> {
         match self.control.bound(answer).await {
-            Some(answer) => Ok(answer.map_err(error)),
+            Some(answer) => Ok(answer.map_err(|refused| error(&refused))),
             None => Err(DeadlinePassed.into()),
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn size(bytes: u32) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn error(error: things::DeviceError) -> DeviceError {
+fn error(error: &things::DeviceError) -> DeviceError {
     use things::DeviceError as Device;
     let text = error.to_string();
     match error {

@@ -5,16 +5,12 @@
 
 use super::error::DeviceError;
 use crate::bindings::tidegate::thing::{gpio, types};
-use crate::notify::Notify;
-use core::cell::{Cell, RefCell};
+use crate::queue::Queue;
+use core::cell::RefCell;
 use embedded_hal::digital::{ErrorType, InputPin, OutputPin, StatefulOutputPin};
 use embedded_hal_async::digital::Wait;
-use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 pub use types::{Edge, Level};
-
-/// Edges that wait in one queue.
-const EDGES_MAX: usize = 64;
 
 /// A granted GPIO line.
 #[derive(Clone, Debug)]
@@ -55,55 +51,39 @@ impl Line {
 
 /// The edges of one line, in order. Keep it over a loop: what comes between two calls of [`Edges::next`] waits.
 pub struct Edges {
-    queue: Rc<Queue>,
+    listener: Rc<Listener>,
 }
 
-struct Queue {
+struct Listener {
     slot: u32,
-    waiting: RefCell<VecDeque<Edge>>,
-    lost: Cell<u64>,
-    notify: Notify,
+    queue: Queue<Edge>,
 }
 
 thread_local! {
-    static QUEUES: RefCell<Vec<Weak<Queue>>> = const { RefCell::new(Vec::new()) };
+    static LISTENERS: RefCell<Vec<Weak<Listener>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Hands an edge to whoever listens.
 pub(crate) fn signal(edge: Edge) {
-    let queues: Vec<Rc<Queue>> = QUEUES.with_borrow_mut(|queues| {
-        queues.retain(|queue| queue.strong_count() > 0);
-        queues.iter().filter_map(Weak::upgrade).filter(|queue| queue.slot == edge.slot).collect()
+    let listeners: Vec<Rc<Listener>> = LISTENERS.with_borrow_mut(|listeners| {
+        listeners.retain(|listener| listener.strong_count() > 0);
+        listeners.iter().filter_map(Weak::upgrade).filter(|listener| listener.slot == edge.slot).collect()
     });
-    for queue in queues {
-        let mut waiting = queue.waiting.borrow_mut();
-        if waiting.len() == EDGES_MAX {
-            waiting.pop_front();
-            queue.lost.set(queue.lost.get() + 1);
-        }
-        waiting.push_back(edge);
-        drop(waiting);
-        queue.notify.notify();
+    for listener in listeners {
+        listener.queue.push(edge);
     }
 }
 
 impl Edges {
     fn open(slot: u32) -> Self {
-        let waiting = RefCell::new(VecDeque::new());
-        let queue = Rc::new(Queue { slot, waiting, lost: Cell::new(0), notify: Notify::new() });
-        QUEUES.with_borrow_mut(|queues| queues.push(Rc::downgrade(&queue)));
-        Self { queue }
+        let listener = Rc::new(Listener { slot, queue: Queue::new() });
+        LISTENERS.with_borrow_mut(|listeners| listeners.push(Rc::downgrade(&listener)));
+        Self { listener }
     }
 
     /// The next edge: the level that was reached and when.
     pub async fn next(&mut self) -> Edge {
-        loop {
-            let edge = self.queue.waiting.borrow_mut().pop_front();
-            match edge {
-                Some(edge) => return edge,
-                None => self.queue.notify.changed().await,
-            }
-        }
+        self.listener.queue.next().await
     }
 
     /// The next edge that reaches `level`.
@@ -119,13 +99,13 @@ impl Edges {
     /// How many edges gave way because nobody took them.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.queue.lost.get()
+        self.listener.queue.lost()
     }
 }
 
 impl core::fmt::Debug for Edges {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.debug_struct("Edges").field("slot", &self.queue.slot).finish_non_exhaustive()
+        formatter.debug_struct("Edges").field("slot", &self.listener.slot).finish_non_exhaustive()
     }
 }
 
@@ -200,6 +180,7 @@ impl Wait for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::WAITING_MAX;
     use core::future::Future;
     use core::pin::pin;
     use core::task::{Context, Poll, Waker};
@@ -227,7 +208,7 @@ mod tests {
     #[test]
     fn the_oldest_edges_give_way_and_are_counted() {
         let mut edges = Edges::open(1);
-        for at in 0..=EDGES_MAX as u64 {
+        for at in 0..=WAITING_MAX as u64 {
             signal(edge(1, Level::High, at));
         }
         assert_eq!(edges.lost(), 1);
@@ -238,6 +219,6 @@ mod tests {
     fn a_dropped_queue_is_forgotten() {
         drop(Edges::open(9));
         signal(edge(9, Level::High, 1));
-        assert!(QUEUES.with_borrow(Vec::is_empty));
+        assert!(LISTENERS.with_borrow(Vec::is_empty));
     }
 }
