@@ -1,6 +1,9 @@
 //! The running gateway: one entry, [`run`], for the program and for tests.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use crate::{config::Tree, store::StoreError};
 
@@ -11,10 +14,10 @@ pub struct Options {
     pub tree: Tree,
     /// The store's directory.
     pub data_dir: PathBuf,
-    /// Where handlers are looked for by name.
-    pub handlers_dir: PathBuf,
-    /// Called once with the bound address when requests are answered: prints what to try.
-    pub ready: Option<fn(SocketAddr)>,
+    /// Where handlers are looked for by name; `None`: the repository's own places.
+    pub handlers_dir: Option<PathBuf>,
+    /// Called once, when requests are answered, with the bound address and the handlers folder: prints what to try.
+    pub ready: Option<fn(SocketAddr, &Path)>,
 }
 
 /// Why the gateway did not start, or ended by itself.

@@ -9,8 +9,6 @@ use crate::{
     store::StoreError,
 };
 
-/// Where packages put handlers.
-const HANDLERS_INSTALLED: &str = "/usr/share/tidegate/handlers";
 /// Where a gateway without any word on it keeps its data.
 const DATA_DIR: &str = "/var/lib/tidegate";
 
@@ -28,18 +26,7 @@ fn options(arguments: Serve, mut tree: Tree, state_directory: Option<PathBuf>) -
     }
     let data_dir = arguments.data_dir.or_else(|| tree.config.data_dir.clone()).or(state_directory);
     let handlers_dir = arguments.handlers.or_else(|| tree.config.handlers_dir.clone());
-    Ok(Options {
-        data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),
-        handlers_dir: handlers_dir.unwrap_or_else(default_handlers_dir),
-        tree,
-        ready: None,
-    })
-}
-
-/// `handlers` beside this program when there is one, else the installed place.
-pub(super) fn default_handlers_dir() -> PathBuf {
-    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("handlers")));
-    beside.filter(|folder| folder.is_dir()).unwrap_or_else(|| HANDLERS_INSTALLED.into())
+    Ok(Options { data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()), handlers_dir, tree, ready: None })
 }
 
 pub(super) fn load(file: &Path) -> Result<Tree, Failure> {
@@ -102,7 +89,7 @@ mod tests {
         tree.config.data_dir = Some("/file".into());
         tree.config.handlers_dir = Some("/h".into());
         let from_file = options(arguments(), tree.clone(), Some("/s".into())).unwrap();
-        assert_eq!((from_file.data_dir, from_file.handlers_dir), ("/file".into(), "/h".into()));
+        assert_eq!((from_file.data_dir, from_file.handlers_dir), ("/file".into(), Some("/h".into())));
         let written = Serve { data_dir: Some("/cli".into()), listen: Some(([127, 0, 0, 1], 0).into()), ..arguments() };
         let from_line = options(written, tree, None).unwrap();
         assert_eq!((from_line.data_dir, from_line.tree.config.listen.port()), ("/cli".into(), 0));
