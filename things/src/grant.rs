@@ -1,9 +1,10 @@
 //! Grants: which device one label of one Thing may touch, how far, and how often.
 //!
 //! A grant is what stands in a deployment's `[grants.LABEL]`. Invariant: a grant that passed [`Grant::check`] names one
-//! exact device and only limits that the bus can keep. It opens nothing; whether the device exists shows at first use.
+//! exact device and only limits that the bus can keep. Whether the device exists shows at first use; nothing is opened
+//! before (but for the name of a GPIO chip on a Raspberry Pi, which has two).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 mod files;
 mod i2c;
@@ -12,6 +13,7 @@ mod spi;
 
 pub use files::SysfsGrant;
 pub use i2c::{I2cGrant, MultiWrite, Registers};
+pub(crate) use lines::PI;
 pub use lines::{Bias, Direction, GpioGrant, PwmGrant};
 pub use spi::SpiGrant;
 
@@ -30,7 +32,7 @@ const HZ_MAX: u32 = 1_000_000;
 /// address = 0x76
 /// write-registers = [0xF2, 0xF4, 0xF5, 0xE0]
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Grant {
     /// One address on an I2C bus.
@@ -145,7 +147,7 @@ impl Grant {
         match self {
             Self::I2c(grant) => format!("{} address {:#04x}", canonical(&grant.bus), grant.address),
             Self::Spi(grant) => canonical(&grant.bus),
-            Self::Gpio(grant) => format!("{} line {}", canonical(&grant.chip), grant.line),
+            Self::Gpio(grant) => format!("{} line {}", lines::header_or(canonical(&grant.chip)), grant.line),
             Self::Pwm(grant) => format!("{} channel {}", canonical(&grant.chip), grant.channel),
             Self::Sysfs(grant) => canonical(&grant.path),
         }

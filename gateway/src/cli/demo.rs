@@ -7,6 +7,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use super::{Demo, Exit, Failure, console, serve};
@@ -20,6 +21,8 @@ const HOST: &str = include_str!("../../../deploy/demo/host.toml");
 const RELAY: &str = include_str!("../../../deploy/demo/relay.toml");
 /// Zones, or hwmon chips, that are looked at for a temperature.
 const SENSORS_MAX: usize = 16;
+/// The handlers folder of this run, for the lines to try: set once, before the gateway starts.
+static HANDLERS_DIR: OnceLock<PathBuf> = OnceLock::new();
 
 pub(super) fn demo(arguments: Demo) -> Result<(), Failure> {
     config::check_listen(arguments.listen, false).map_err(|(what, _)| {
@@ -31,7 +34,9 @@ pub(super) fn demo(arguments: Demo) -> Result<(), Failure> {
     };
     let mut tree = tree(Path::new("/sys")).map_err(|faults| serve::faults_failure(&faults))?;
     tree.config.listen = arguments.listen;
-    serve::run(Options { tree, data_dir, handlers_dir: arguments.handlers, ready: Some(print_what_to_try) })
+    let handlers_dir = arguments.handlers.unwrap_or_else(serve::default_handlers_dir);
+    let handlers_dir = HANDLERS_DIR.get_or_init(|| handlers_dir).clone();
+    serve::run(Options { tree, data_dir, handlers_dir, ready: Some(print_what_to_try) })
 }
 
 /// The demo's configuration; `sys` is where sysfs is mounted.
@@ -66,7 +71,8 @@ fn default_data_dir(data_home: Option<OsString>, home: Option<OsString>) -> Resu
 }
 
 /// Prints five things to try against the gateway at `address`; called when it answers.
-pub fn print_what_to_try(address: SocketAddr, handlers_dir: &Path) {
+pub fn print_what_to_try(address: SocketAddr) {
+    let handlers_dir = HANDLERS_DIR.get_or_init(serve::default_handlers_dir);
     if let Err(failure) = console::print(what_to_try(address, handlers_dir)) {
         console::report(&failure);
     }

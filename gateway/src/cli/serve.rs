@@ -9,6 +9,8 @@ use crate::{
     store::StoreError,
 };
 
+/// Where packages put handlers.
+const HANDLERS_INSTALLED: &str = "/usr/share/tidegate/handlers";
 /// Where a gateway without any word on it keeps its data.
 const DATA_DIR: &str = "/var/lib/tidegate";
 
@@ -27,6 +29,12 @@ fn options(arguments: Serve, mut tree: Tree, state_directory: Option<PathBuf>) -
     let data_dir = arguments.data_dir.or_else(|| tree.config.data_dir.clone()).or(state_directory);
     let handlers_dir = arguments.handlers.or_else(|| tree.config.handlers_dir.clone());
     Ok(Options { data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()), handlers_dir, tree, ready: None })
+}
+
+/// `handlers` beside this program when there is one, else the installed place.
+pub(super) fn default_handlers_dir() -> PathBuf {
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("handlers")));
+    beside.filter(|folder| folder.is_dir()).unwrap_or_else(|| HANDLERS_INSTALLED.into())
 }
 
 pub(super) fn load(file: &Path) -> Result<Tree, Failure> {
@@ -68,6 +76,7 @@ fn hint_for(error: &StartupError) -> Option<&'static str> {
         StartupError::Store { .. } => {
             Some("check that the data directory can be written, or choose one with --data-dir")
         }
+        StartupError::Engine { .. } | StartupError::Things { .. } => None,
         StartupError::Listen { .. } => Some("another program may listen there; choose another address with --listen"),
     }
 }
@@ -89,7 +98,7 @@ mod tests {
         tree.config.data_dir = Some("/file".into());
         tree.config.handlers_dir = Some("/h".into());
         let from_file = options(arguments(), tree.clone(), Some("/s".into())).unwrap();
-        assert_eq!((from_file.data_dir, from_file.handlers_dir), ("/file".into(), Some("/h".into())));
+        assert_eq!((from_file.data_dir, from_file.handlers_dir), ("/file".into(), "/h".into()));
         let written = Serve { data_dir: Some("/cli".into()), listen: Some(([127, 0, 0, 1], 0).into()), ..arguments() };
         let from_line = options(written, tree, None).unwrap();
         assert_eq!((from_line.data_dir, from_line.tree.config.listen.port()), ("/cli".into(), 0));

@@ -1,0 +1,120 @@
+//! Reading the body of a request: bounded in bytes and in time, parsed once.
+//!
+//! The length is checked before the first byte is taken, and again while they come. What a body means is not known here.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::Value;
+use thing_descriptions::{JsonLimits, parse_json};
+
+use super::problem::{Kind, Problem};
+use crate::interaction::{InteractionError, Payload};
+
+/// How much is read, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimits {
+    pub(crate) bytes_max: usize,
+    pub(crate) within: Duration,
+}
+
+/// The whole body.
+pub(crate) async fn bytes(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {
+    let too_large = || Problem::from(InteractionError::TooLarge { bytes_max: limits.bytes_max }).closing();
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|announced| announced > limits.bytes_max) {
+        return Err(too_large());
+    }
+    let collected = tokio::time::timeout(limits.within, Limited::new(body, limits.bytes_max).collect());
+    match collected.await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err(Problem::new(Kind::BAD_REQUEST, format!("the body broke off: {error}")).closing()),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} s", limits.within.as_secs());
+            Err(Problem::new(Kind::TIMEOUT, detail).closing())
+        }
+    }
+}
+
+/// The input of a write or an invocation, `expected` being the media type that the form names. `None`: there is no body.
+pub(crate) async fn input(request: Request, expected: &str, limits: BodyLimits) -> Result<Option<Payload>, Problem> {
+    let (parts, body) = request.into_parts();
+    let given = media_type(&parts.headers);
+    let fits = match &given {
+        Some(given) => *given == expected || (is_json(expected) && is_json(given)),
+        None => is_json(expected),
+    };
+    if !fits {
+        // An empty body is no input, whatever a client says that it is (curl -X POST -d '' says it is a form).
+        let empty = http_body::Body::is_end_stream(&body);
+        let given = given.as_deref().unwrap_or("no content type");
+        let detail = format!("{expected} is taken here, not {given}");
+        return if empty { Ok(None) } else { Err(Problem::new(Kind::UNSUPPORTED, detail).closing()) };
+    }
+    let bytes = bytes(&parts.headers, body, limits).await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    if !is_json(expected) {
+        return Ok(Some(Payload::Media { content_type: expected.to_owned(), bytes }));
+    }
+    json(&bytes, limits.bytes_max).map(|value| Some(Payload::Json(value)))
+}
+
+fn json(bytes: &[u8], bytes_max: usize) -> Result<Value, Problem> {
+    let limits = JsonLimits { bytes_max, ..JsonLimits::DEFAULT };
+    parse_json(bytes, limits).map_err(|error| Problem::new(Kind::BAD_REQUEST, format!("the body is no JSON: {error}")))
+}
+
+/// The media type of the body, in lower case and without parameters.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?;
+    let text = value.to_str().unwrap_or("an unreadable content type");
+    let essence = text.split(';').next().unwrap_or("").trim();
+    Some(essence.to_ascii_lowercase())
+}
+
+fn is_json(media_type: &str) -> bool {
+    media_type == "application/json" || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: BodyLimits = BodyLimits { bytes_max: 64, within: Duration::from_millis(50) };
+
+    async fn read(content_type: Option<&str>, body: Body, expected: &str) -> Result<Option<Payload>, u16> {
+        let mut request = Request::post("/");
+        if let Some(content_type) = content_type {
+            request = request.header(CONTENT_TYPE, content_type);
+        }
+        input(request.body(body).unwrap(), expected, LIMITS).await.map_err(|problem| problem.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn json_is_taken_with_and_without_its_name() {
+        let value = Ok(Some(Payload::Json(Value::from(true))));
+        for content_type in [None, Some("application/json"), Some("Application/JSON; charset=utf-8")] {
+            assert_eq!(read(content_type, Body::from("true"), "application/json").await, value);
+        }
+        assert_eq!(read(None, Body::empty(), "application/json").await, Ok(None));
+        assert_eq!(read(Some("application/x-www-form-urlencoded"), Body::empty(), "application/json").await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn wrong_bodies_are_refused() {
+        assert_eq!(read(Some("text/plain"), Body::from("true"), "application/json").await, Err(415));
+        assert_eq!(read(Some("application/json"), Body::from("{"), "application/json").await, Err(400));
+        assert_eq!(read(None, Body::from("\u{0}asm"), "application/wasm").await, Err(415));
+        assert_eq!(read(None, Body::from(" ".repeat(65)), "application/json").await, Err(413));
+        let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(read(None, endless, "application/json").await, Err(408));
+    }
+}

@@ -1,0 +1,47 @@
+//! Begins an observation for one client: a place among the observers, and where to go on.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::response::Response;
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::methods::Answer;
+use super::problem::{Kind, Problem};
+use super::{Shared, sse};
+use crate::exposed_thing::{ExposedThing, Observed};
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The stream of `observed`, from the `Last-Event-ID` of the request on. To `HEAD` only its headers.
+pub(crate) fn stream(http: &Shared, thing: &ExposedThing, observed: Observed, request: &Request) -> Answer {
+    let body = if request.method() == Method::HEAD {
+        // Of unknown length, as the stream is.
+        Body::from_stream(futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>())
+    } else {
+        let place = place(http)?;
+        let observation = thing.observe(observed, last_event_id(request.headers()))?;
+        sse::body(observation, http.servient.stopping(), place)
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(sse::EVENT_STREAM));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    // nginx would keep events until its buffer is full.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// A place among the event streams and long polls; it is free again when it is dropped.
+pub(crate) fn place(http: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+    let full = |_| Problem::new(Kind::OVERLOADED, "too many event streams and long polls are open");
+    Arc::clone(&http.observers).try_acquire_owned().map_err(full)
+}
+
+/// What is no id of ours is treated as none: the client gets the current values.
+fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    headers.get(LAST_EVENT_ID)?.to_str().ok()?.trim().parse().ok()
+}

@@ -1,0 +1,103 @@
+//! Properties: read, write, readall, writemultiple, and their streams by `Accept` (WoT Profile, HTTP Basic and HTTP SSE).
+
+use std::time::{Instant, SystemTime};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::methods::{Answer, Methods};
+use super::problem::{Kind, Problem};
+use super::sse::EVENT_STREAM;
+use super::stamp::{JSON, NO_CACHE, stamp};
+use super::target::{Target, context};
+use super::{Shared, body, negotiate, observe};
+use crate::exposed_thing::Observed;
+use crate::exposed_thing::description::{Description, Property};
+use crate::interaction::{AffordanceKind, Context, Payload};
+
+const MEDIA_JSON: &str = "application/json";
+
+/// `/properties/{name}`
+pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Request) -> Answer {
+    let description = target.thing.description();
+    let property = description.properties.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Property))?;
+    methods_of(property).admit(request.method())?;
+    let media = property.schema.media.as_deref().unwrap_or(MEDIA_JSON);
+    if request.method() == Method::PUT {
+        return write(&http, &target, request, media).await;
+    }
+    match offers(request.headers(), media, property.observable)? {
+        EVENT_STREAM => observe::stream(&http, &target.thing, Observed::Property(target.name.into()), &request),
+        _ => read(&target, context(request.uri())?).await,
+    }
+}
+
+/// What one property offers.
+pub(crate) fn methods_of(property: &Property) -> Methods {
+    Methods::READ.when(property.readable).and(Methods::WRITE.when(property.writable))
+}
+
+/// Decides between a value and a stream of values.
+fn offers<'a>(headers: &axum::http::HeaderMap, media: &'a str, observable: bool) -> Result<&'a str, Problem> {
+    let offers = [media, EVENT_STREAM];
+    let offers = if observable { &offers[..] } else { &offers[..1] };
+    negotiate::media(headers, offers).ok_or_else(|| {
+        Problem::new(Kind::NOT_ACCEPTABLE, format!("what can be given: {}", offers.join(", ")))
+    })
+}
+
+async fn read(target: &Target, context: Context) -> Answer {
+    let reading = target.thing.read_property(&target.name, &context).await?;
+    let mut response = Response::new(Body::empty());
+    stamp(response.headers_mut(), &reading, Instant::now(), SystemTime::now());
+    *response.body_mut() = Body::from(reading.body);
+    Ok(response)
+}
+
+async fn write(http: &Shared, target: &Target, request: Request, media: &str) -> Answer {
+    let context = context(request.uri())?;
+    let input = body::input(request, media, http.body_limits()).await?;
+    let input = input.ok_or_else(|| Problem::new(Kind::INVALID_INPUT, "a value is expected in the body"))?;
+    target.thing.write_property(&target.name, input, &context).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `/properties`
+pub(crate) async fn all(State(http): State<Shared>, target: Target, request: Request) -> Answer {
+    let description = target.thing.description();
+    methods_of_all(&description).admit(request.method())?;
+    if request.method() == Method::PUT {
+        return write_multiple(&http, &target, request).await;
+    }
+    let observable = description.properties.values().any(|property| property.observable);
+    if offers(request.headers(), MEDIA_JSON, observable)? == EVENT_STREAM {
+        return observe::stream(&http, &target.thing, Observed::AllProperties, &request);
+    }
+    let body = target.thing.read_all_properties(&context(request.uri())?).await?;
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CACHE_CONTROL, NO_CACHE);
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+fn methods_of_all(description: &Description) -> Methods {
+    let json = || description.properties.values().filter(|property| property.schema.media.is_none());
+    Methods::READ.and(Methods::WRITE.when(json().any(|property| property.writable)))
+}
+
+async fn write_multiple(http: &Shared, target: &Target, request: Request) -> Answer {
+    let context = context(request.uri())?;
+    match body::input(request, MEDIA_JSON, http.body_limits()).await? {
+        Some(Payload::Json(Value::Object(values))) => {
+            target.thing.write_multiple_properties(values, &context).await?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        _ => Err(Problem::new(Kind::INVALID_INPUT, "a JSON object with one member per property is expected").into()),
+    }
+}
