@@ -28,7 +28,12 @@ fn options(arguments: Serve, mut tree: Tree, state_directory: Option<PathBuf>) -
     }
     let data_dir = arguments.data_dir.or_else(|| tree.config.data_dir.clone()).or(state_directory);
     let handlers_dir = arguments.handlers.or_else(|| tree.config.handlers_dir.clone());
-    Ok(Options { data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()), handlers_dir, tree, ready: None })
+    Ok(Options {
+        data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),
+        handlers_dir: handlers_dir.unwrap_or_else(default_handlers_dir),
+        tree,
+        ready: None,
+    })
 }
 
 /// `handlers` beside this program when there is one, else the installed place.
