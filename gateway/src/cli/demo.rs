@@ -7,6 +7,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use super::{Demo, Exit, Failure, console, serve};
@@ -20,6 +21,8 @@ const HOST: &str = include_str!("../../../deploy/demo/host.toml");
 const RELAY: &str = include_str!("../../../deploy/demo/relay.toml");
 /// Zones, or hwmon chips, that are looked at for a temperature.
 const SENSORS_MAX: usize = 16;
+/// The handlers folder of this run, for the lines to try: set once, before the gateway starts.
+static HANDLERS_DIR: OnceLock<PathBuf> = OnceLock::new();
 
 pub(super) fn demo(arguments: Demo) -> Result<(), Failure> {
     config::check_listen(arguments.listen, false).map_err(|(what, _)| {
@@ -32,6 +35,7 @@ pub(super) fn demo(arguments: Demo) -> Result<(), Failure> {
     let mut tree = tree(Path::new("/sys")).map_err(|faults| serve::faults_failure(&faults))?;
     tree.config.listen = arguments.listen;
     let handlers_dir = arguments.handlers.unwrap_or_else(serve::default_handlers_dir);
+    let handlers_dir = HANDLERS_DIR.get_or_init(|| handlers_dir).clone();
     serve::run(Options { tree, data_dir, handlers_dir, ready: Some(print_what_to_try) })
 }
 
@@ -66,34 +70,34 @@ fn default_data_dir(data_home: Option<OsString>, home: Option<OsString>) -> Resu
     })
 }
 
-/// Prints five lines to try against the gateway at `address`; called when it answers.
+/// Prints five things to try against the gateway at `address`; called when it answers.
 pub fn print_what_to_try(address: SocketAddr) {
-    if let Err(failure) = console::print(what_to_try(address)) {
+    let handlers_dir = HANDLERS_DIR.get_or_init(serve::default_handlers_dir);
+    if let Err(failure) = console::print(what_to_try(address, handlers_dir)) {
         console::report(&failure);
     }
 }
 
-fn what_to_try(address: SocketAddr) -> String {
+fn what_to_try(address: SocketAddr, handlers_dir: &Path) -> String {
     let url = format!("http://{address}");
-    let things = format!("{url}/things");
+    let (things, json) = (format!("{url}/things"), "-H 'Content-Type: application/json'");
+    let handler = handlers_dir.join("relay.wasm");
     format!(
         "
 Tidegate answers on {url} (Ctrl-C ends it). Try, in another terminal:
 
   # read a property of this machine
   curl {things}/host/properties/load1
-  # observe it: one line per change
+  # observe it: one event per change
   curl -N -H 'Accept: text/event-stream' {things}/host/properties/load1
-  # let the relay pulse for 3 s, and watch the action until it is done
-  curl -si -X POST -H 'Content-Type: application/json' -d '{{\"duration\": 3000}}' {things}/relay/actions/pulse | \
-         sed -n 's/^[Ll]ocation: *//p' | tr -d '\\r' | xargs -I{{}} sh -c 'sleep 1; curl -s $(echo {{}} | \
-         sed \"s#^/#{url}/#\")'
+  # let the relay pulse for 5 s, and watch its actions
+  curl -X POST {json} -d '{{\"duration\": 5000}}' {things}/relay/actions/pulse; curl {things}/relay/actions
   # press the button of the simulated board
-  curl -X POST -H 'Content-Type: application/json' -d '{{\"part\": \"button\"}}' {things}/board/actions/press
+  curl -X POST {json} -d '{{\"part\": \"button\"}}' {things}/board/actions/press
   # replace the relay's handler while it runs
-  tidegate handler push relay {}/relay.wasm --gateway {url}
+  tidegate handler push relay {} --gateway {url}
 ",
-        serve::default_handlers_dir().display()
+        handler.display()
     )
 }
 
@@ -134,12 +138,13 @@ mod tests {
 
     #[test]
     fn five_lines_to_try_name_the_bound_address() {
-        let text = what_to_try(([127, 0, 0, 1], 4711).into());
+        let text = what_to_try(([127, 0, 0, 1], 4711).into(), Path::new("/handlers"));
         assert_eq!(text.lines().filter(|line| line.starts_with("  # ")).count(), 5);
         assert_eq!(
             text.lines().filter(|line| line.starts_with("  curl ") || line.starts_with("  tidegate ")).count(),
             5
         );
         assert!(text.contains("http://127.0.0.1:4711/things/host/properties/load1"));
+        assert!(text.contains("push relay /handlers/relay.wasm --gateway http://127.0.0.1:4711"));
     }
 }
