@@ -8,7 +8,6 @@ use std::{future::pending, path::PathBuf};
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, routing::get};
 use benches::{Table, median, peer::NodeWot, wrk};
-use serde_json::json;
 use tests::{
     Gateway, Site,
     gateway::profile_folder,
