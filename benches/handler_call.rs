@@ -1,7 +1,7 @@
 //! What a call into a handler costs: a no-op, and mean and median of 60 integers with their JSON, native and through our
 //! host. The peers' table is Kuribayashi 2023, on a Raspberry Pi 4.
 //!
-//! "noop" is `read-property` with the full call record, answering null.
+//! Both run the same code: the laboratory is linked natively too. "noop" is `read-property` with the full call record, answering null.
 
 use std::{collections::BTreeMap, collections::HashMap, hint::black_box};
 
@@ -10,6 +10,7 @@ use benches::{Latencies, Table};
 use handler_host::{
     Call, Capabilities, Config, EngineConfig, HandlerEngine, HandlerInstance, InstanceSetup, Limits, Origin, ThingClock,
 };
+use laboratory::{INTEGERS, statistics_json};
 use tests::handlers;
 
 const WARM_UP: usize = 10_000;
@@ -23,7 +24,7 @@ fn main() -> Result<()> {
     let columns = ["call", "p50 us", "p99 us", "Kuribayashi 2023 (Pi 4), us"];
     let mut table = Table::new("handler_call", "A call into a handler", &columns);
     let native = Latencies::of(WARM_UP, CALLS, || {
-        black_box(statistics_as_json(black_box(&SAMPLES)));
+        black_box(statistics_json(black_box(&INTEGERS)));
     });
     row(&mut table, "mean and median of 60 integers, native", &native, "31");
     let (instance, statistics) = through_host(&runtime, instance, "statistics")?;
@@ -91,27 +92,4 @@ fn through_host(
         (Some(instance), None) => Ok((instance, latencies)),
         (_, failure) => Err(anyhow!("reading {property} failed: {failure:?}")),
     }
-}
-
-/// The last minute of a sensor that samples once per second.
-const SAMPLES: [i64; 60] = {
-    let mut samples = [0; 60];
-    let mut state: i64 = 17;
-    let mut at = 0;
-    while at < 60 {
-        state = (state * 1103 + 12345) % 65536;
-        samples[at] = state;
-        at += 1;
-    }
-    samples
-};
-
-/// The native twin of the guest's `statistics`.
-#[expect(clippy::cast_precision_loss, reason = "samples are below 2^16")]
-fn statistics_as_json(samples: &[i64; 60]) -> String {
-    let mut sorted = *samples;
-    sorted.sort_unstable();
-    let mean = samples.iter().sum::<i64>() as f64 / 60.0;
-    let median = (sorted[29] + sorted[30]) as f64 / 2.0;
-    format!("{{\"mean\":{mean},\"median\":{median},\"samples\":60}}")
 }

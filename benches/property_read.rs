@@ -8,13 +8,12 @@ use std::{future::pending, path::PathBuf};
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, routing::get};
 use benches::{Table, median, peer::NodeWot, wrk};
-use serde_json::json;
 use tests::{
     Gateway, Site,
     gateway::profile_folder,
     site::{HOST_MONITOR, LABORATORY},
 };
-use tidegate::binding_http::{HttpConfig, ServeLimits, behind_layers, serve};
+use tidegate::binding_http::{behind_layers, serve};
 
 const ROUNDS: usize = 5;
 const SECONDS: u32 = 4;
@@ -82,11 +81,11 @@ async fn constant_routes() -> Result<String> {
     let constant = || get(async || Json(21.5));
     let config = tidegate::config::Config::default();
     let layered = Router::new().route("/layered", constant());
-    let layered = behind_layers(layered, Router::new(), &HttpConfig::from(&config));
+    let layered = behind_layers(layered, Router::new(), &config);
     let router = Router::new().route("/bare", constant()).merge(layered);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(serve(listener, router, ServeLimits::from(&config), pending()));
+    tokio::spawn(serve(listener, router, pending(), config.limits));
     Ok(format!("http://{address}"))
 }
 
@@ -95,7 +94,11 @@ fn report(contestants: &[Contestant; 7]) -> Result<()> {
     let columns = ["GET of a property", "requests/s", "p99 ms", "of the constant", "of node-wot"];
     let mut table = Table::new("property_read", "A property read over HTTP, 64 connections", &columns);
     for contestant in contestants {
-        let peer = if std::ptr::eq(contestant, object) || std::ptr::eq(contestant, node_object) { node_object } else { node_number };
+        let peer = if std::ptr::eq(contestant, object) || std::ptr::eq(contestant, node_object) {
+            node_object
+        } else {
+            node_number
+        };
         let ratio = |other: &Contestant| format!("{:.2}", contestant.per_second() / other.per_second());
         let cells = [format!("{:.0}", contestant.per_second()), format!("{:.2}", contestant.p99_ms())];
         let [per_second, p99] = cells;

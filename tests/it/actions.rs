@@ -23,7 +23,10 @@ fn pulse(client: Client, duration_ms: u32) -> Result<String> {
     ensure!(matches!(status["status"].as_str(), Some("pending" | "running")), "{status}");
     ensure!(status["timeRequested"].is_string(), "{status}");
     let location = answer.header("location").context("no Location")?;
-    ensure!(status["href"].as_str().is_some_and(|href| location.ends_with(href) || href.ends_with(location)), "{status}");
+    ensure!(
+        status["href"].as_str().is_some_and(|href| location.ends_with(href) || href.ends_with(location)),
+        "{status}"
+    );
     Ok(location.to_owned())
 }
 

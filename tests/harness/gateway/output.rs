@@ -48,7 +48,7 @@ impl Lines {
         Self { shared }
     }
 
-    /// Waits until a line says `http://ADDRESS`.
+    /// Waits until a line says an address of the loopback.
     pub(super) fn address(&self, deadline: Duration) -> Result<SocketAddr> {
         let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = |state: &mut State| state.address.is_none() && state.streams_ended < 2;
@@ -82,9 +82,11 @@ fn follow(stream: impl Read + Send + 'static, shared: Arc<Shared>) {
     });
 }
 
-/// The first `http://IP:PORT` of a line.
+/// The first `127.0.0.1:PORT` of a line, whatever stands around it: text, JSON, a URL.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("http://")?;
-    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());
-    rest[..end].parse().ok()
+    const LOOPBACK: &str = "127.0.0.1:";
+    let from = line.find(LOOPBACK)?;
+    let digits = from + LOOPBACK.len();
+    let end = line[digits..].find(|c: char| !c.is_ascii_digit()).map_or(line.len(), |length| digits + length);
+    line[from..end].parse().ok().filter(|address: &SocketAddr| address.port() != 0)
 }

@@ -22,7 +22,7 @@ const FLOORS: [(&str, &[&str]); 9] = [
     ("handler-host", &["things"]),
     ("tidegate", &["handler-host", "things", "thing-descriptions"]),
     ("tests", &["tidegate", "handler-build", "thing-descriptions"]),
-    ("benches", &["tidegate", "handler-build", "handler-host", "things", "thing-descriptions", "tests"]),
+    ("benches", &["tidegate", "handler-build", "handler-host", "things", "thing-descriptions", "tests", "laboratory"]),
     ("xtask", &["handler-build"]),
 ];
 const HANDLER: &[&str] = &["tidegate-handler"];
