@@ -1,5 +1,21 @@
 //! Tidegate: a Web of Things gateway whose Things are answered by replaceable Wasm handlers.
+//!
+//! The floors below: `handler-host` runs handlers, `things` reaches devices, `thing-descriptions` knows the W3C's words.
+//! This crate alone knows HTTP, configuration and the store.
 
+mod behavior;
+pub mod binding_http;
+pub mod cli;
 pub mod config;
+pub mod exposed_thing;
+pub mod gateway;
+pub mod interaction;
+pub mod logging;
 pub mod names;
+pub mod reading;
+mod replacement;
+mod repository;
+pub mod servient;
+mod startup;
 pub mod store;
+pub mod utc;

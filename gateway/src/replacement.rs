@@ -167,9 +167,9 @@ impl Replacement {
         let committing = Instant::now();
         self.commit(&record).await?;
         let commit = committing.elapsed();
-        let (number, canary) = (version.number, record.canary.is_some());
+        let number = version.number;
         let from = self.store_digest_before(&record);
-        let next = Box::new(Next { version, record, description, canary });
+        let next = Box::new(Next { version, record, description });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
         let data = json!({ "from": from, "to": digest.as_str(), "version": number });
         if let Err(error) = self.control.emit("replaced", handler_host::Value::Json(data.to_string())) {

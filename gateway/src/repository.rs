@@ -35,7 +35,7 @@ impl Repository {
     /// # Errors
     /// What stood in the way of reading it.
     pub(crate) fn find(&self, name: &str) -> std::io::Result<Option<Vec<u8>>> {
-        let file = match std::fs::File::open(self.folder.join(name).with_extension("wasm")) {
+        let file = match std::fs::File::open(self.folder.join(format!("{name}.wasm"))) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),

@@ -1,1 +1,18 @@
-//! Skeleton.
+//! What the tests of the whole are written with: a real gateway process on port 0 in a temporary folder, an HTTP client
+//! small enough to be read, event streams, node.
+//!
+//! Nothing here knows a URL of the gateway or sleeps: tests wait for what they want to see, with a deadline. A process
+//! is ended by its own id and with its guard.
+
+pub mod deadline;
+pub mod gateway;
+pub mod handlers;
+pub mod http;
+pub mod node;
+pub mod site;
+pub mod sse;
+
+pub use deadline::eventually;
+pub use gateway::Gateway;
+pub use http::{Client, Response};
+pub use site::Site;

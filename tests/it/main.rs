@@ -1,2 +1,13 @@
-//! Skeleton.
+//! Tests of the whole: what a person, a program or a broken handler sees of a running gateway, and the house rules.
+//!
+//! One file per subject. Every test starts its own gateway on port 0 and ends it; none knows another.
 
+mod actions;
+mod bad_input;
+mod descriptions;
+mod node_wot;
+mod observe;
+mod replace;
+mod rest;
+mod restart;
+mod tidy;

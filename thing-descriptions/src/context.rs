@@ -1,4 +1,7 @@
 //! `@context`: the vocabularies of a description (TD 1.1 section 5.3.1.1, rules on `@context`).
+//!
+//! The entries stay JSON, in order. No context is ever fetched: the words that the gateway knows are in
+//! [`vocabulary`](crate::vocabulary).
 
 use serde_json::{Map, Value};
 
@@ -34,8 +37,8 @@ impl Context {
         if let Value::Array(entries) = &self.0 { entries } else { std::slice::from_ref(&self.0) }
     }
 
-    /// Adds a prefix, such as `htv`, unless it is there.
-    pub fn add_prefix(&mut self, prefix: &str, namespace: &str) {
+    /// Adds a prefix, such as [`HTV`](crate::vocabulary::HTV), unless it is there.
+    pub fn add_prefix(&mut self, (prefix, namespace): (&str, &str)) {
         if self.entries().iter().any(|entry| entry.get(prefix).is_some()) {
             return;
         }
@@ -68,5 +71,45 @@ impl Member for Context {
 
     fn to_json(&self) -> Option<Value> {
         Some(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::vocabulary::HTV;
+
+    fn context(value: Value) -> Result<Context, TdError> {
+        Context::from_json(value, &At::Root)
+    }
+
+    #[test]
+    fn both_versions_come_first_whatever_was_there() {
+        let both = json!([CONTEXT_V1, CONTEXT_V1_1]);
+        for value in [json!(CONTEXT_V1_1), json!(CONTEXT_V1), json!([CONTEXT_V1_1]), both.clone()] {
+            assert_eq!(context(value).unwrap().with_v1().to_json(), Some(both.clone()));
+        }
+        let extended = context(json!([CONTEXT_V1_1, { "x": "urn:x#" }])).unwrap().with_v1();
+        assert_eq!(extended.to_json(), Some(json!([CONTEXT_V1, CONTEXT_V1_1, { "x": "urn:x#" }])));
+    }
+
+    #[test]
+    fn vocabularies_are_added_once() {
+        let mut context = Context::default();
+        for _ in 0..2 {
+            context.add("urn:a");
+            context.add_prefix(HTV);
+        }
+        let expected = json!([CONTEXT_V1_1, "urn:a", { "htv": "http://www.w3.org/2011/http#" }]);
+        assert_eq!(context.to_json(), Some(expected));
+    }
+
+    #[test]
+    fn what_is_no_context_is_refused() {
+        for value in [json!(1), json!([null]), json!([["urn:a"]])] {
+            assert!(context(value.clone()).is_err(), "{value}");
+        }
     }
 }

@@ -93,8 +93,9 @@ impl DataSchema {
 }
 
 impl Rest for DataSchema {
-    fn from_rest(members: Map<String, Value>, at: &At<'_>) -> Result<Self, TdError> {
-        Self::from_members(members, at)
+    fn read_rest(&mut self, members: Map<String, Value>, at: &At<'_>) -> Result<(), TdError> {
+        *self = Self::from_members(members, at)?;
+        Ok(())
     }
 
     fn write_rest(&self, into: &mut Map<String, Value>) {

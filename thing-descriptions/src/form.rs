@@ -40,8 +40,9 @@ object! {
 object! {
     /// The answer that is expected.
     pub struct ExpectedResponse {
-        /// Its media type.
-        pub content_type: String = "contentType",
+        /// Its media type; absent: the answer has no body (assertion
+        /// `td-expectedResponse-missing-contentType`).
+        pub content_type: Option<String> = "contentType",
         ..
         /// Unknown members, as they were.
         pub other: Map<String, Value>,
@@ -99,7 +100,8 @@ impl Form {
     /// JSON and is answered with JSON needs it.
     #[must_use]
     pub fn response(mut self, media_type: &str) -> Self {
-        self.response = Some(ExpectedResponse { content_type: media_type.to_owned(), ..ExpectedResponse::default() });
+        let content_type = Some(media_type.to_owned());
+        self.response = Some(ExpectedResponse { content_type, ..ExpectedResponse::default() });
         self
     }
 
@@ -128,9 +130,82 @@ impl Form {
         self.content_type.as_deref().unwrap_or(CONTENT_TYPE_DEFAULT)
     }
 
-    /// Media type of the answer, the default included.
+    /// Media type of the answer, the default included; none when the form says that the answer has no body.
     #[must_use]
-    pub fn response_type(&self) -> &str {
-        self.response.as_ref().map_or_else(|| self.request_type(), |response| &response.content_type)
+    pub fn response_type(&self) -> Option<&str> {
+        self.response.as_ref().map_or_else(|| Some(self.request_type()), |response| response.content_type.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{ActionAffordance, DataSchema, EventAffordance, PropertyAffordance, TdError};
+
+    #[test]
+    fn a_built_form_is_what_a_consumer_expects() {
+        let form = Form::new("https://gateway.example/things/pump/handler/actions/replace{?approve,expect}")
+            .op(&[Op::InvokeAction])
+            .content_type("application/wasm")
+            .response("application/json")
+            .method("POST");
+        let expected = json!({
+            "href": "https://gateway.example/things/pump/handler/actions/replace{?approve,expect}",
+            "contentType": "application/wasm",
+            "op": "invokeaction",
+            "response": { "contentType": "application/json" },
+            "htv:methodName": "POST"
+        });
+        assert_eq!(form.to_value(), expected);
+        assert_eq!((form.request_type(), form.response_type()), ("application/wasm", Some("application/json")));
+
+        let form = Form::new("/x").op(&[Op::ObserveProperty, Op::UnobserveProperty]).subprotocol("longpoll");
+        let expected =
+            json!({ "href": "/x", "op": ["observeproperty", "unobserveproperty"], "subprotocol": "longpoll" });
+        assert_eq!(form.to_value(), expected);
+        assert_eq!(Form::new("/x").op(&[]).to_value(), json!({ "href": "/x" }));
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_specification() {
+        let form = Form::new("/x");
+        assert_eq!((form.ops(), form.request_type()), (&[][..], "application/json"));
+        assert_eq!(form.response_type(), Some("application/json"));
+        let silent = Form::from_value(json!({ "href": "/x", "response": {} })).unwrap();
+        assert_eq!(silent.response_type(), None, "a response without contentType has no body");
+
+        let property = |read_only, write_only| PropertyAffordance {
+            schema: DataSchema { read_only, write_only, ..DataSchema::default() },
+            ..PropertyAffordance::default()
+        };
+        assert_eq!(property(None, None).default_ops(), [Op::ReadProperty, Op::WriteProperty]);
+        assert_eq!(property(Some(true), None).default_ops(), [Op::ReadProperty]);
+        assert_eq!(property(Some(false), Some(true)).default_ops(), [Op::WriteProperty]);
+        assert_eq!(ActionAffordance::DEFAULT_OPS, [Op::InvokeAction]);
+        assert_eq!(EventAffordance::DEFAULT_OPS, [Op::SubscribeEvent, Op::UnsubscribeEvent]);
+    }
+
+    #[test]
+    fn every_operation_is_read_and_written_and_no_other() {
+        assert_eq!(Op::ALL.len(), 18);
+        for op in Op::ALL {
+            let form = Form::from_value(json!({ "href": "", "op": op.as_str() })).unwrap();
+            assert_eq!(form.ops(), [*op]);
+            assert_eq!(form.to_value()["op"], op.as_str());
+        }
+        let error = Form::from_value(json!({ "href": "", "op": ["readproperty", "levitate"] })).unwrap_err();
+        assert_eq!(error.pointer(), "/op/1");
+        let error = Form::from_value(json!({ "op": "readproperty" })).unwrap_err();
+        assert_eq!(error, TdError::Missing { pointer: "/href".into(), what: "the member".into() });
+    }
+
+    #[test]
+    fn a_typed_member_wins_over_one_of_the_same_name() {
+        assert_eq!(
+            Form::new("/x").with("href", "/y").with("mqv:qos", "1").to_value(),
+            json!({ "href": "/x", "mqv:qos": "1" })
+        );
     }
 }

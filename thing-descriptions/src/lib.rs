@@ -20,6 +20,8 @@ mod models;
 mod object;
 mod op;
 mod pointer;
+#[cfg(test)]
+mod random;
 mod schema;
 mod security;
 mod thing;
@@ -37,6 +39,7 @@ pub use link::Link;
 pub use member::{Named, OneOrMany};
 pub use model::{Instance, ModelSet, ThingModel};
 pub use models::{model, models};
+pub use object::MemberOrder;
 pub use op::Op;
 pub use schema::{check_td, check_tm};
 pub use security::SecurityScheme;

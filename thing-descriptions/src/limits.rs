@@ -1,4 +1,6 @@
 //! Every limit of this crate in one place: a document from outside can cost no more than these.
+//!
+//! Depths are chosen so that whoever walks a document or a schema may recurse on a thread with 2 MiB of stack.
 
 /// Bytes and nesting that [`parse_json`](crate::parse_json) accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +32,21 @@ pub const FIELD_ERRORS_MAX: usize = 32;
 /// Longest description of one error, in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 240;
 
-/// Deepest nesting of typed members (`DataSchema`s in `DataSchema`s) in a Thing Description.
-pub(crate) const MEMBER_DEPTH_MAX: usize = 128;
+/// Most members and elements of a value whose errors are listed: the library under [`Validator`](crate::Validator)
+/// collects all of them before the first is seen, some 350 bytes each, again for every branch of a `oneOf`.
+pub(crate) const EXPLAINED_NODES_MAX: usize = 1_000;
+
+/// The same for a whole Thing Description or Thing Model.
+pub(crate) const EXPLAINED_DOCUMENT_NODES_MAX: usize = 5_000;
+
+/// Deepest nesting of typed members in a Thing Description, as deep as a document can be.
+pub(crate) const MEMBER_DEPTH_MAX: usize = JsonLimits::DEFAULT.depth_max;
 
 /// Most members and elements of one `DataSchema` that compiles.
 pub(crate) const SCHEMA_NODES_MAX: usize = 20_000;
 
 /// Memory of one compiled `pattern`, in bytes.
-pub(crate) const PATTERN_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 
 /// Longest chain of `tm:extends` and `tm:ref`, each step a model or a definition behind the one before.
 pub(crate) const MODEL_CHAIN_MAX: usize = 16;

@@ -1,4 +1,6 @@
 //! Link: from a Thing to another resource (TD 1.1 section 5.3.4.1).
+//!
+//! Relation types that the gateway writes are in [`vocabulary`](crate::vocabulary); any other is kept.
 
 use serde_json::{Map, Value};
 

@@ -1,7 +1,7 @@
 //! How one member of a description is read from JSON and written back.
 //!
 //! Reading keeps the place for the error; writing gives back what was read: a string stays a string where an array
-//! would do, a number keeps its digits.
+//! would do, an integer an integer.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Number, Value};
@@ -14,15 +14,13 @@ pub type Named<T> = IndexMap<String, T>;
 
 /// A type that can be the value of a member.
 pub(crate) trait Member: Sized {
+    /// Whether an object without the member is refused.
+    const MANDATORY: bool = true;
+
     fn from_json(value: Value, at: &At<'_>) -> Result<Self, TdError>;
 
     /// The JSON, or nothing when the member is absent.
     fn to_json(&self) -> Option<Value>;
-
-    /// What an absent member means.
-    fn absent(at: &At<'_>) -> Result<Self, TdError> {
-        Err(at.missing("the member"))
-    }
 
     /// Whether the member holds nothing, and is written only if the document had it.
     fn is_vacant(&self) -> bool {
@@ -31,6 +29,8 @@ pub(crate) trait Member: Sized {
 }
 
 impl<T: Member> Member for Option<T> {
+    const MANDATORY: bool = false;
+
     fn from_json(value: Value, at: &At<'_>) -> Result<Self, TdError> {
         T::from_json(value, at).map(Some)
     }
@@ -38,13 +38,11 @@ impl<T: Member> Member for Option<T> {
     fn to_json(&self) -> Option<Value> {
         self.as_ref().and_then(T::to_json)
     }
-
-    fn absent(_: &At<'_>) -> Result<Self, TdError> {
-        Ok(None)
-    }
 }
 
 impl<T: Member> Member for Vec<T> {
+    const MANDATORY: bool = false;
+
     fn from_json(value: Value, at: &At<'_>) -> Result<Self, TdError> {
         at.check_depth()?;
         let Value::Array(elements) = value else { return Err(at.wrong("must be an array")) };
@@ -55,16 +53,14 @@ impl<T: Member> Member for Vec<T> {
         Some(Value::Array(self.iter().filter_map(T::to_json).collect()))
     }
 
-    fn absent(_: &At<'_>) -> Result<Self, TdError> {
-        Ok(Self::new())
-    }
-
     fn is_vacant(&self) -> bool {
         self.is_empty()
     }
 }
 
 impl<T: Member> Member for Named<T> {
+    const MANDATORY: bool = false;
+
     fn from_json(value: Value, at: &At<'_>) -> Result<Self, TdError> {
         at.check_depth()?;
         let Value::Object(members) = value else { return Err(at.wrong("must be an object")) };
@@ -79,10 +75,6 @@ impl<T: Member> Member for Named<T> {
     fn to_json(&self) -> Option<Value> {
         let members = self.iter().filter_map(|(name, member)| Some((name.clone(), member.to_json()?)));
         Some(Value::Object(members.collect()))
-    }
-
-    fn absent(_: &At<'_>) -> Result<Self, TdError> {
-        Ok(Self::new())
     }
 
     fn is_vacant(&self) -> bool {
@@ -181,13 +173,14 @@ impl<T: Member> Member for OneOrMany<T> {
 
 /// What an object holds beyond its named members: unknown ones as they are, or a `DataSchema` that shares the object.
 pub(crate) trait Rest: Sized {
-    fn from_rest(members: Map<String, Value>, at: &At<'_>) -> Result<Self, TdError>;
+    fn read_rest(&mut self, members: Map<String, Value>, at: &At<'_>) -> Result<(), TdError>;
     fn write_rest(&self, into: &mut Map<String, Value>);
 }
 
 impl Rest for Map<String, Value> {
-    fn from_rest(members: Map<String, Value>, _: &At<'_>) -> Result<Self, TdError> {
-        Ok(members)
+    fn read_rest(&mut self, members: Map<String, Value>, _: &At<'_>) -> Result<(), TdError> {
+        *self = members;
+        Ok(())
     }
 
     fn write_rest(&self, into: &mut Map<String, Value>) {

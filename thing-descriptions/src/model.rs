@@ -1,4 +1,4 @@
-//! Thing Models and how a Thing comes from one (TD 1.1 chapter 10).
+//! Thing Models and how a Thing comes from one (TD 1.1, the chapter on Thing Models; its assertions are cited by id).
 //!
 //! A model stays JSON: any of its strings may be a placeholder, so it has types only once it is a Thing.
 //! The derivation is a list of steps, each in a file under `model/`; what it may copy is limited as a whole.
@@ -6,6 +6,8 @@
 mod expand;
 mod placeholder;
 mod strip;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value, json};
 
@@ -19,6 +21,8 @@ use expand::Expansion;
 use placeholder::Placeholders;
 
 /// The description of a kind of Thing.
+///
+/// A `tm:ref` is looked up in the text of the model that it names, not in what that model inherits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThingModel(Value);
 
@@ -73,7 +77,7 @@ impl ThingModel {
     pub fn instantiate(&self, instance: &Instance<'_>) -> Result<Thing, TdError> {
         let placeholders = Placeholders(instance.placeholders);
         let mut expansion = Expansion::new(instance.models, placeholders);
-        let mut expanded = expansion.model("", &self.0)?;
+        let mut expanded = expansion.whole(&self.0)?;
         strip::leave_out(&mut expanded, instance.without)?;
         strip::submodels_to_items(&mut expanded, instance.parts);
         strip::model_members(&mut expanded);
@@ -143,7 +147,11 @@ impl<'a> Instance<'a> {
         if let Some(href) = self.model_href {
             let link = json!({ "rel": REL_TYPE, "href": href, "type": MEDIA_TM });
             match members.entry("links").or_insert_with(|| json!([])) {
-                Value::Array(links) => links.push(link),
+                Value::Array(links) => {
+                    // Assertion `tm-rel-type-maximum`: one such link.
+                    links.retain(|link| link.get("rel").is_none_or(|rel| rel != REL_TYPE));
+                    links.push(link);
+                }
                 other => *other = json!([link]),
             }
         }

@@ -1,4 +1,7 @@
 //! The Thing Models of the gateway's own Things and handlers, as they lie in `models/`.
+//!
+//! Their texts are part of the program. The tests below hold each of them to the published schemas, as a model and as
+//! the Thing that comes from it.
 
 use crate::{ModelSet, ThingModel};
 

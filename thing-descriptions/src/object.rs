@@ -11,7 +11,7 @@ use crate::pointer::At;
 
 /// The names of an object's members as the document had them. Two objects that differ in order alone are equal.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MemberOrder(Vec<Box<str>>);
+pub struct MemberOrder(Vec<Box<str>>);
 
 impl PartialEq for MemberOrder {
     fn eq(&self, _: &Self) -> bool {
@@ -24,8 +24,20 @@ impl MemberOrder {
         Self(members.keys().map(|name| name.as_str().into()).collect())
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|known| **known == *name)
+    }
+
+    /// Refuses an object that lacks a mandatory member.
+    pub(crate) fn require<T: Member>(&self, name: &str, at: &At<'_>) -> Result<(), TdError> {
+        if T::MANDATORY && !self.has(name) { Err(at.member(name).missing("the member")) } else { Ok(()) }
+    }
+
     /// The members in the order of the document; new ones follow as they are.
     pub(crate) fn apply(&self, mut members: Map<String, Value>) -> Map<String, Value> {
+        if self.0.is_empty() {
+            return members;
+        }
         let mut ordered = Map::with_capacity(members.len());
         for name in &self.0 {
             if let Some(value) = members.get_mut(&**name) {
@@ -42,7 +54,7 @@ impl MemberOrder {
 
     /// Writes a member unless it is absent, or empty without having been in the document.
     pub(crate) fn put<T: Member>(&self, into: &mut Map<String, Value>, name: &str, member: &T) {
-        if member.is_vacant() && !self.0.iter().any(|known| **known == *name) {
+        if member.is_vacant() && !self.has(name) {
             return;
         }
         if let Some(value) = member.to_json() {
@@ -51,12 +63,15 @@ impl MemberOrder {
     }
 }
 
-/// Reads one typed member, or what its absence means.
-pub(crate) fn take<T: Member>(value: Option<Value>, name: &str, at: &At<'_>) -> Result<T, TdError> {
-    let at = at.member(name);
-    match value {
-        Some(value) => T::from_json(value, &at),
-        None => T::absent(&at),
+/// Where a typed member goes, whatever its type.
+pub(crate) trait Place {
+    fn read(&mut self, value: Value, at: &At<'_>) -> Result<(), TdError>;
+}
+
+impl<T: Member> Place for T {
+    fn read(&mut self, value: Value, at: &At<'_>) -> Result<(), TdError> {
+        *self = T::from_json(value, at)?;
+        Ok(())
     }
 }
 
@@ -77,7 +92,8 @@ macro_rules! object {
         pub struct $name {
             $($(#[$doc])* pub $field: $kind,)*
             $(#[$rest_doc])* pub $rest: $rest_kind,
-            pub(crate) order: crate::object::MemberOrder,
+            /// How its members were ordered; the default for a new object.
+            pub order: crate::object::MemberOrder,
         }
 
         impl $name {
@@ -102,19 +118,22 @@ macro_rules! object {
                 at: &crate::pointer::At<'_>,
             ) -> Result<Self, crate::TdError> {
                 let order = crate::object::MemberOrder::of(&members);
+                $(order.require::<$kind>($json, at)?;)*
+                // On the heap and member by member: schemas nest, and a frame with all of them would be large.
+                let mut object = Box::new(Self { order, ..Self::default() });
                 let mut rest = serde_json::Map::new();
-                $(let mut $field = None;)*
                 for (name, value) in members {
-                    match name.as_str() {
-                        $($json => $field = Some(value),)*
-                        _ => { rest.insert(name, value); }
-                    }
+                    let place: &mut dyn crate::object::Place = match name.as_str() {
+                        $($json => &mut object.$field,)*
+                        _ => {
+                            rest.insert(name, value);
+                            continue;
+                        }
+                    };
+                    place.read(value, &at.member(&name))?;
                 }
-                Ok(Self {
-                    $($field: crate::object::take($field, $json, at)?,)*
-                    $rest: crate::member::Rest::from_rest(rest, at)?,
-                    order,
-                })
+                crate::member::Rest::read_rest(&mut object.$rest, rest, at)?;
+                Ok(*object)
             }
 
             fn write_members(&self, into: &mut serde_json::Map<String, serde_json::Value>) {

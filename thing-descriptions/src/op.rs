@@ -1,4 +1,6 @@
 //! Operation types: what a Form lets a consumer do (TD 1.1 section 5.3.4.2, table of well-known operation types).
+//!
+//! The set is closed: the specification restricts a Form to these words (assertion `well-known-operation-types-only`).
 
 use serde_json::Value;
 

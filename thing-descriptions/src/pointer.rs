@@ -1,4 +1,6 @@
 //! Where in a document the parser stands: a chain on the stack that becomes a JSON Pointer only when something is wrong.
+//!
+//! Nothing is allocated on the way down. Pointers follow RFC 6901.
 
 use crate::TdError;
 use crate::limits::MEMBER_DEPTH_MAX;

@@ -103,3 +103,82 @@ impl Thing {
         self.security_definitions = Named::from([(name.to_owned(), scheme)]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::check_td;
+
+    /// A TD that uses every member once, in an order of its own, with unknown members at every level.
+    const FULL: &str = include_str!("thing/full.td.json");
+
+    #[test]
+    fn a_thing_is_written_back_as_it_was_read() {
+        let document: Value = serde_json::from_str(FULL).unwrap();
+        assert_eq!(check_td(&document), Ok(()));
+        let thing = Thing::parse(FULL.as_bytes()).unwrap();
+        assert_eq!(thing.to_value().to_string(), document.to_string(), "members, order and digits are kept");
+        let through_serde: Thing = serde_json::from_str(FULL).unwrap();
+        assert_eq!(through_serde, thing);
+        assert_eq!(serde_json::to_string(&thing).unwrap(), document.to_string());
+    }
+
+    #[test]
+    fn members_are_where_the_types_say() {
+        let thing = Thing::parse(FULL.as_bytes()).unwrap();
+        let level = &thing.properties["level"];
+        assert!(level.is_observable() && level.is_readable() && level.is_writable());
+        assert_eq!(level.schema.maximum.as_ref().map(ToString::to_string).as_deref(), Some("100.0"));
+        assert_eq!(level.forms[0].other["htv:methodName"], "GET");
+        assert_eq!(thing.properties["nothing"].schema.constant, Some(Value::Null), "a const of null is a const");
+        assert_eq!(thing.actions["fill"].synchronous, Some(false));
+        assert_eq!(
+            thing.security_definitions["any"].one_of.as_deref(),
+            Some(&["basic".to_owned(), "bearer".to_owned()][..])
+        );
+        assert_eq!(thing.security.unwrap().as_slice(), ["any"]);
+        assert_eq!(thing.other["x:unknown"], json!({ "kept": [null, 1.50, "yes"] }));
+    }
+
+    #[test]
+    fn what_was_added_follows_and_what_was_removed_is_gone() {
+        let mut thing = Thing::from_value(json!({ "title": "T", "x": 1, "@context": "urn:c", "links": [] })).unwrap();
+        assert_eq!(thing.to_value().to_string(), r#"{"title":"T","x":1,"@context":"urn:c","links":[]}"#);
+        thing.id = Some("urn:i".to_owned());
+        thing.other.clear();
+        thing.secure("nosec", SecurityScheme::nosec());
+        let expected = json!({
+            "title": "T", "@context": "urn:c", "links": [], "id": "urn:i",
+            "security": "nosec", "securityDefinitions": { "nosec": { "scheme": "nosec" } }
+        });
+        assert_eq!(thing.to_value().to_string(), expected.to_string());
+        assert_eq!(
+            Thing::new("urn:i", "T").to_value(),
+            json!({ "@context": "https://www.w3.org/2022/wot/td/v1.1", "id": "urn:i", "title": "T" })
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place() {
+        let cases = [
+            (json!({ "@context": "urn:c" }), "/title"),
+            (json!({ "title": "T" }), "/@context"),
+            (json!({ "title": 1, "@context": "urn:c" }), "/title"),
+            (
+                json!({ "title": "T", "@context": "urn:c", "properties": { "a/b": { "forms": [{ "href": 1 }] } } }),
+                "/properties/a~1b/forms/0/href",
+            ),
+            (
+                json!({ "title": "T", "@context": "urn:c", "actions": { "a": { "input": { "items": [{}, { "type": "real" }] } } } }),
+                "/actions/a/input/items/1/type",
+            ),
+            (json!({ "title": "T", "@context": "urn:c", "events": [] }), "/events"),
+            (json!([]), ""),
+        ];
+        for (document, pointer) in cases {
+            assert_eq!(Thing::from_value(document.clone()).unwrap_err().pointer(), pointer, "{document}");
+        }
+    }
+}

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::data_schema::DataSchema;
 use crate::json::is_deeper;
-use crate::limits::{DESCRIPTION_BYTES_MAX, FIELD_ERRORS_MAX, PATTERN_BYTES_MAX, SCHEMA_NODES_MAX, VALUE_DEPTH_MAX};
+use crate::limits::{
+    DESCRIPTION_BYTES_MAX, EXPLAINED_NODES_MAX, FIELD_ERRORS_MAX, PATTERN_BYTES_MAX, SCHEMA_NODES_MAX, VALUE_DEPTH_MAX,
+};
 use crate::pointer::At;
 use crate::{FieldError, TdError};
 
@@ -56,14 +58,23 @@ impl Validator {
             let description = format!("nested deeper than {VALUE_DEPTH_MAX} levels");
             return Err(vec![FieldError { field: String::new(), description }]);
         }
-        field_errors(&self.0, value)
+        field_errors(&self.0, value, EXPLAINED_NODES_MAX)
     }
 }
 
-/// The errors of one check, none of which repeats the value: it may be large, or secret.
-pub(crate) fn field_errors(validator: &jsonschema::Validator, value: &Value) -> Result<(), Vec<FieldError>> {
+/// The errors of one check, none of which repeats the value: it may be large, or secret. A value with more than
+/// `nodes_max` members and elements is refused without saying where.
+pub(crate) fn field_errors(
+    validator: &jsonschema::Validator,
+    value: &Value,
+    nodes_max: usize,
+) -> Result<(), Vec<FieldError>> {
     if validator.is_valid(value) {
         return Ok(());
+    }
+    if nodes_left(value, nodes_max).is_none() {
+        let description = "does not match its schema, and is too large to say where".to_owned();
+        return Err(vec![FieldError { field: String::new(), description }]);
     }
     let errors = validator.iter_errors(value).take(FIELD_ERRORS_MAX).map(|error| FieldError {
         field: error.instance_path().to_string(),
@@ -78,6 +89,16 @@ fn bounded(mut text: String) -> String {
         text.push_str(" ..");
     }
     text
+}
+
+/// What is left of `nodes` after those of the value, or nothing when it has more.
+fn nodes_left(value: &Value, nodes: usize) -> Option<usize> {
+    let nodes = nodes.checked_sub(1)?;
+    match value {
+        Value::Array(elements) => elements.iter().try_fold(nodes, |nodes, element| nodes_left(element, nodes)),
+        Value::Object(members) => members.values().try_fold(nodes, |nodes, member| nodes_left(member, nodes)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(nodes),
+    }
 }
 
 fn is_compound(value: &Value) -> bool {
@@ -137,3 +158,6 @@ fn named(value: &Value, at: &At<'_>, nodes_left: &mut usize) -> Result<Value, Td
         .map(|(name, schema)| keywords_of(schema, &at.member(name), nodes_left).map(|schema| (name.clone(), schema)));
     kept.collect::<Result<Map<_, _>, _>>().map(Value::Object)
 }
+
+#[cfg(test)]
+mod tests;

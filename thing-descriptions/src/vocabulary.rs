@@ -29,10 +29,26 @@ pub const TM_REF: &str = "tm:ref";
 /// Member: pointers to the affordances that an instance may leave out.
 pub const TM_OPTIONAL: &str = "tm:optional";
 
+/// Prefix and namespace of the HTTP vocabulary.
+pub const HTV: (&str, &str) = ("htv", "http://www.w3.org/2011/http#");
+/// Prefix and namespace of the MQTT vocabulary.
+pub const MQV: (&str, &str) = ("mqv", "https://www.w3.org/2019/wot/mqtt#");
+/// Prefix and namespace of the units in our models.
+pub const QUDT: (&str, &str) = ("qudt", "http://qudt.org/vocab/unit/");
+
+/// Profile: HTTP Basic.
+pub const PROFILE_HTTP_BASIC: &str = "https://www.w3.org/2022/wot/profile/http-basic/v1";
+/// Profile: HTTP SSE.
+pub const PROFILE_HTTP_SSE: &str = "https://www.w3.org/2022/wot/profile/http-sse/v1";
+/// Profile: HTTP Webhook.
+pub const PROFILE_HTTP_WEBHOOK: &str = "https://www.w3.org/2022/wot/profile/http-webhook/v1";
+
 /// Media type of a Thing Description.
 pub const MEDIA_TD: &str = "application/td+json";
 /// Media type of a Thing Model.
 pub const MEDIA_TM: &str = "application/tm+json";
+/// Media type of an error body (RFC 9457).
+pub const MEDIA_PROBLEM: &str = "application/problem+json";
 /// `contentType` of a form that names none (TD 1.1 section 5.4).
 pub const CONTENT_TYPE_DEFAULT: &str = "application/json";
 
@@ -52,5 +68,11 @@ pub const REL_ITEM: &str = "item";
 pub const REL_COLLECTION: &str = "collection";
 /// Relation type: the Thing that controls this one.
 pub const REL_CONTROLLED_BY: &str = "controlledBy";
+/// Relation type: a picture of the Thing.
+pub const REL_ICON: &str = "icon";
+/// Relation type: the same Thing for another reader, such as a page for people.
+pub const REL_ALTERNATE: &str = "alternate";
+/// Relation type: a manual.
+pub const REL_SERVICE_DOC: &str = "service-doc";
 /// Relation type: the Thing Model of this Thing.
 pub const REL_TYPE: &str = "type";

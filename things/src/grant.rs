@@ -3,7 +3,7 @@
 //! A grant is what stands in a deployment's `[grants.LABEL]`. Invariant: a grant that passed [`Grant::check`] names one
 //! exact device and only limits that the bus can keep. It opens nothing; whether the device exists shows at first use.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 mod files;
 mod i2c;
@@ -12,6 +12,7 @@ mod spi;
 
 pub use files::SysfsGrant;
 pub use i2c::{I2cGrant, MultiWrite, Registers};
+pub(crate) use lines::PI;
 pub use lines::{Bias, Direction, GpioGrant, PwmGrant};
 pub use spi::SpiGrant;
 
@@ -30,7 +31,7 @@ const HZ_MAX: u32 = 1_000_000;
 /// address = 0x76
 /// write-registers = [0xF2, 0xF4, 0xF5, 0xE0]
 /// ```
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Grant {
     /// One address on an I2C bus.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::error::{DeviceError, NackSource};
-use crate::grant::GpioGrant;
+use crate::grant::{GpioGrant, PwmGrant};
 use crate::locks::lock;
 use crate::operation::{EdgeKind, EdgeSink, I2cOperation, Level};
 
@@ -231,7 +231,7 @@ impl Board {
         Ok(())
     }
 
-    /// A line that nobody drives falls back to low: the relay's input has a pull-down.
+    /// Ends the driving and the watching of a line.
     pub(crate) fn release_line(&self, grant: &GpioGrant) {
         let mut state = lock(&self.0.state);
         state.header.release(grant);
@@ -247,6 +247,15 @@ impl Board {
         state.header.duty = duty;
         self.tell(state);
         Ok(())
+    }
+
+    /// A channel without a fail-safe duty is switched off when its use ends.
+    pub(crate) fn release_channel(&self, grant: &PwmGrant) {
+        let mut state = lock(&self.0.state);
+        if grant.fail_safe.is_none() {
+            state.header.duty = 0;
+        }
+        self.tell(state);
     }
 }
 

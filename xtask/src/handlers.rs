@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use handler_build::BuildRequest;
 
 use crate::{setup::rust, step, workspace};
 
@@ -32,10 +33,10 @@ pub(crate) fn build() -> Result<PathBuf> {
     let names = GUESTS.map(|guest| guest.package).join(", ");
     step::step(&format!("building the handlers {names}"), || {
         for guest in GUESTS {
-            let request = handler_build::BuildRequest {
-                package: workspace::root().join(guest.folder),
-                out_dir: folder.clone(),
-                target_dir: workspace::target(),
+            let request = BuildRequest {
+                out_dir: Some(folder.clone()),
+                target_dir: Some(workspace::target()),
+                ..BuildRequest::of_crate(workspace::root().join(guest.folder))
             };
             handler_build::build(&request)?;
         }

@@ -4,7 +4,7 @@
 //! waited for. A consumer that goes away does not stop the call that it asked for.
 
 mod call;
-mod canary;
+pub(crate) mod canary;
 mod effects;
 pub(crate) mod request;
 mod serve;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use things::Grant;
 use toml::{
     Spanned,
-    de::{DeValue, Error as TomlError, ValueDeserializer},
+    de::{DeValue, ValueDeserializer},
 };
 
 use super::{
@@ -130,28 +130,28 @@ fn grants(section: &Section<'_, '_>) -> BTreeMap<String, Grant> {
 
 fn grant(section: &Section<'_, '_>, label: &str, value: &Spanned<DeValue<'_>>) -> Option<Grant> {
     let fields = section.as_section(&section.name(label), value)?;
+    let span_of = |key: Option<&str>| fields.entries().find(|(name, _, _)| Some(*name) == key).map(|(_, span, _)| span);
     match Grant::deserialize(ValueDeserializer::from(value.clone())) {
         Ok(grant) => match grant.check() {
             Ok(()) => return Some(grant),
-            Err(what) => section.log.fault(&value.span(), format!("`{}`: {what}", section.name(label)), ""),
+            Err(what) => {
+                // Its messages start with the key that they are about.
+                let span = span_of(what.split_whitespace().next()).unwrap_or_else(|| value.span());
+                section.log.fault(&span, format!("`{}`: {what}", section.name(label)), "");
+            }
         },
         Err(error) => {
-            let span = span_of_grant_error(&fields, &error).unwrap_or_else(|| value.span());
+            // A tagged enum is buffered while it is read, so that serde's error has lost its place: the key that the
+            // message quotes is where the fault lies.
             let mut words = error.message().split('`').skip(1).step_by(2);
-            let meant = words.next().and_then(|written| nearest(written, words));
+            let written = words.next();
+            let span = span_of(written).or_else(|| error.span()).unwrap_or_else(|| value.span());
+            let meant = written.and_then(|written| nearest(written, words));
             let hint = meant.map(|meant| format!("did you mean `{meant}`?")).unwrap_or_default();
             section.log.fault(&span, format!("`{}`: {}", section.name(label), error.message()), hint);
         }
     }
     None
-}
-
-/// A tagged enum is buffered while it is read, so that serde's error has lost its place: the key that the message
-/// quotes is where the fault lies.
-fn span_of_grant_error(fields: &Section<'_, '_>, error: &TomlError) -> Option<std::ops::Range<usize>> {
-    let quoted = error.message().split('`').nth(1);
-    let named = fields.entries().find(|(key, _, _)| Some(*key) == quoted).map(|(_, span, _)| span);
-    named.or_else(|| error.span())
 }
 
 fn settings(section: &Section<'_, '_>) -> Map<String, Value> {

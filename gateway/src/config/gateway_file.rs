@@ -46,7 +46,7 @@ pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
 
 /// A listen address beyond loopback needs `allow_remote`: until there is access control, whoever reaches the port owns
 /// the machine's actuators. `Err` is (what, hint).
-pub(super) fn check_listen(address: SocketAddr, allow_remote: bool) -> Result<(), (String, &'static str)> {
+pub fn check_listen(address: SocketAddr, allow_remote: bool) -> Result<(), (String, &'static str)> {
     if address.ip().is_loopback() || allow_remote {
         return Ok(());
     }

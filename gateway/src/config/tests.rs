@@ -178,7 +178,11 @@ fn faults_of_one_declaration() {
         ("handler = \"a\"\n[settings]\nx = 99999999999999999999", "does not fit 64 bits"),
         ("handler = \"a\"\n[grants]\nx = 1", "`grants.x` is a table (write `[grants.x]`), not a whole number"),
         ("handler = \"a\"\n[grants.x]\nkind = \"laser\"", "laser"),
-        ("handler = \"a\"\n[grants.x]\nkind = \"i2c\"\nbus = \"board:i2c-1\"\naddress = 1", "no simulated board"),
+        ("handler = \"a\"\n[grants.x]\nkind = \"i2c\"\nbus = \"board:i2c-1\"\naddress = 0x76", "no simulated board"),
+        (
+            "handler = \"a\"\n[grants.x]\nkind = \"i2c\"\nbus = \"/dev/i2c-1\"\naddress = 1",
+            "thing.toml:5:1: `grants.x`: address",
+        ),
         ("handler = \"a\"\n[limits]\nmemory-bytes-max = 1", "must lie between"),
         ("handler = \"a\"\n[budgets]\nread-ms = -1", "must lie between"),
     ];
@@ -231,4 +235,12 @@ fn files_are_found_beside_the_gateway_file_and_unreadable_ones_are_faults() {
     let faults = load(&file).unwrap_err().to_string();
     assert!(faults.starts_with("2 faults in the configuration"), "{faults}");
     assert!(faults.contains("is no UTF-8 text") && faults.contains("is larger than"), "{faults}");
+}
+
+#[test]
+fn the_example_configuration_is_sound_and_shows_the_defaults() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let tree = load(&deploy.join("tidegate.toml")).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(tree.config, Config::default());
+    assert_eq!(tree.declarations.keys().map(ToString::to_string).collect::<Vec<_>>(), ["host", "pump"]);
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::Value;
-use thing_descriptions::{DataSchema, FieldError, Instance, ModelSet, SchemaType, TdError, Thing, ThingModel, Validator};
+use thing_descriptions::{DataSchema, FieldError, Instance, SchemaType, TdError, Thing, ThingModel, Validator};
 
 use crate::names::{AffordanceName, ThingId};
 
@@ -102,13 +102,7 @@ impl Description {
     /// DataSchema does not compile.
     pub fn of(model: &Value, naming: &Naming<'_>, revision: u64, now: SystemTime) -> Result<Self, TdError> {
         let text = serde_json::to_vec(model).map_err(|error| schema_error("", &error.to_string()))?;
-        let placeholders = serde_json::Map::new();
-        let instance = Instance {
-            id: naming.id.as_str(),
-            title: naming.title,
-            placeholders: &placeholders,
-            models: &ModelSet::default(),
-        };
+        let instance = Instance { id: naming.id.as_str(), title: naming.title, ..Instance::default() };
         let mut thing = ThingModel::parse(&text)?.instantiate(&instance)?;
         if let Some(description) = naming.description {
             thing.description = Some(description.to_owned());
@@ -136,8 +130,8 @@ impl Description {
     }
 }
 
-fn schema_error(pointer: &str, description: &str) -> TdError {
-    TdError::Schema { pointer: pointer.to_owned(), description: description.to_owned() }
+fn schema_error(pointer: &str, reason: &str) -> TdError {
+    TdError::Schema { pointer: pointer.to_owned(), reason: reason.to_owned() }
 }
 
 fn checked_name(kind: &str, name: &str, count: usize) -> Result<Arc<str>, TdError> {

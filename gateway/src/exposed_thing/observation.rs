@@ -56,6 +56,13 @@ pub struct Observation {
     lapsed: BTreeSet<Arc<str>>,
 }
 
+/// Why an observation woke.
+enum Woken {
+    Notified(Arc<Notification>),
+    Lagged(u64),
+    Lapse,
+}
+
 impl Observation {
     /// Begins. With `last_event_id`: what followed it; without: the current values.
     ///
@@ -92,26 +99,34 @@ impl Observation {
             }
             let lapse = self.next_lapse();
             let lapse_at = tokio::time::Instant::from_std(lapse.as_ref().map_or_else(Instant::now, |(_, at)| *at));
-            tokio::select! {
+            let woken = tokio::select! {
                 biased;
                 _ = self.closed.wait_for(|closed| *closed) => return None,
                 received = self.receiver.recv() => match received {
                     Ok(notification) => {
-                        self.lapsed.remove(&notification.name);
-                        let item = ObservedItem::Notification(notification);
-                        if self.wants(&item) {
-                            return Some(item);
-                        }
+                        Woken::Notified(notification)
                     }
-                    Err(RecvError::Lagged(missed)) => self.catch_up(missed),
+                    Err(RecvError::Lagged(missed)) => Woken::Lagged(missed),
                     Err(RecvError::Closed) => return None,
                 },
                 () = tokio::time::sleep_until(lapse_at), if lapse.is_some() => {
-                    if let Some((name, _)) = lapse {
-                        self.lapsed.insert(Arc::clone(&name));
-                        return Some(ObservedItem::Lapsed { name });
+                    Woken::Lapse
+                }
+            };
+            match (woken, lapse) {
+                (Woken::Notified(notification), _) => {
+                    self.lapsed.remove(&notification.name);
+                    let item = ObservedItem::Notification(notification);
+                    if self.wants(&item) {
+                        return Some(item);
                     }
                 }
+                (Woken::Lagged(missed), _) => self.catch_up(missed),
+                (Woken::Lapse, Some((name, _))) => {
+                    self.lapsed.insert(Arc::clone(&name));
+                    return Some(ObservedItem::Lapsed { name });
+                }
+                (Woken::Lapse, None) => {}
             }
         }
     }

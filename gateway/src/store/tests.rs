@@ -34,7 +34,7 @@ fn what_is_acknowledged_is_there_after_reopening() {
         record.install(ComponentDigest::of(b"x"), VersionOrigin::Pushed, 1);
         let mut batch = Batch::new();
         batch.put_record(&record).put_state(&lamp, "settings/level", Some(b"7".to_vec()));
-        batch.reserve_clock(&lamp, 5_000_000).reserve_event_ids(&lamp, 1_000);
+        batch.reserve_clock(&lamp, 5_000_000).reserve_event_ids("lamp", 1_000);
         store.commit(batch).await.unwrap();
         OWN_THINGS.map(|own| store.own_id(own).unwrap())
     });
@@ -42,7 +42,7 @@ fn what_is_acknowledged_is_there_after_reopening() {
     assert_eq!(store.record(&lamp), Some(record.clone()));
     assert_eq!(store.records(), [record]);
     assert_eq!(store.state(&lamp), BTreeMap::from([("settings/level".to_owned(), b"7".to_vec())]));
-    assert_eq!((store.clock_us(&lamp), store.event_id(&lamp)), (5_000_000, 1_000));
+    assert_eq!((store.clock_us(&lamp), store.event_id("lamp")), (5_000_000, 1_000));
     assert_eq!(OWN_THINGS.map(|own| store.own_id(own).unwrap()), ids, "the gateway's own ids are minted once");
     assert_eq!(store.clock_us(&thing("other")), 0);
 }

@@ -5,6 +5,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+/// What stands for a moment that no instant can name: a hundred years.
+const FAR: Duration = Duration::from_secs(3_155_760_000);
+
 /// A Thing's clock, resumed at the moment that its store kept. Copies show the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct ThingClock {
@@ -30,6 +33,15 @@ impl ThingClock {
     pub fn at(&self, instant: Instant) -> u64 {
         let since = instant.saturating_duration_since(self.resumed);
         self.resumed_at_us.saturating_add(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The monotonic instant of a moment on this clock, the past before this process included as far as it reaches.
+    #[must_use]
+    pub fn instant_of(&self, us: u64) -> Instant {
+        match us.checked_sub(self.resumed_at_us) {
+            Some(since) => self.resumed.checked_add(Duration::from_micros(since)).unwrap_or(self.resumed + FAR),
+            None => self.resumed.checked_sub(Duration::from_micros(self.resumed_at_us - us)).unwrap_or(self.resumed),
+        }
     }
 
     /// UTC of a moment on this clock, reckoned back from the present time of day; a moment of the future counts as now.

@@ -9,7 +9,6 @@ use crate::value::{Fault, sentence};
 
 /// See the variants; the text of each is one public sentence.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum HandlerError {
     /// The bytes are no handler.
     #[error("this is no handler component: {reason}")]

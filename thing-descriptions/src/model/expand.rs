@@ -1,4 +1,5 @@
-//! Inheritance and import: `tm:extends` (TD 1.1 section 10.3.2.1) and `tm:ref` (section 10.3.2.2).
+//! Inheritance and import: `tm:extends` and `tm:ref` (assertions `tm-extend`, `tm-tmRef-*` and
+//! `tm-ref-recursive-extensions` of TD 1.1).
 //!
 //! Both end in a JSON merge patch (RFC 7396): the nearer definition wins, `null` removes. A definition that leads back
 //! to itself is refused by the chain of those that are being expanded; breadth is limited by what may be copied.
@@ -24,15 +25,30 @@ pub(super) struct Expansion<'a> {
     /// What is being expanded, outermost first: addresses of models, and of definitions with their fragment.
     chain: Vec<String>,
     pub(super) cost_left: usize,
+    /// Entries of `@context` of the documents from which definitions were imported.
+    contexts: Vec<Value>,
 }
 
 impl<'a> Expansion<'a> {
     pub(super) const fn new(models: Option<&'a ModelSet>, placeholders: Placeholders<'a>) -> Self {
-        Self { models, placeholders, chain: Vec::new(), cost_left: MODEL_COST_MAX }
+        Self { models, placeholders, chain: Vec::new(), cost_left: MODEL_COST_MAX, contexts: Vec::new() }
+    }
+
+    /// The whole that is instantiated: the model with the vocabularies of what it imports.
+    pub(super) fn whole(&mut self, document: &Value) -> Result<Value, TdError> {
+        let mut expanded = self.model("", document)?;
+        if let Some(context) = expanded.get_mut("@context") {
+            let new = self.contexts.drain(..).filter(|entry| !entries(context).any(|known| known == entry));
+            let new: Vec<Value> = new.collect();
+            if !new.is_empty() {
+                *context = entries(context).cloned().chain(new).collect();
+            }
+        }
+        Ok(expanded)
     }
 
     /// The model with all that it inherits and imports. `href` is its address, "" for the one that is instantiated.
-    pub(super) fn model(&mut self, href: &str, document: &Value) -> Result<Value, TdError> {
+    fn model(&mut self, href: &str, document: &Value) -> Result<Value, TdError> {
         self.enter(href.to_owned())?;
         let mut own = self.imported(Document { href, root: document }, document, &At::Root)?;
         for base_href in self.extended(&own)? {
@@ -87,19 +103,32 @@ impl<'a> Expansion<'a> {
     fn definition(&mut self, document: Document<'_>, target: &str, at: &At<'_>) -> Result<Value, TdError> {
         let at = at.member(TM_REF);
         let target = self.address(target, &at)?;
-        let (href, pointer) = target.split_once('#').unwrap_or((&target, ""));
-        let document = match href {
-            "" => document,
-            href => Document { href, root: self.find(href, &at)? },
-        };
+        let (href, pointer) =
+            target.split_once('#').ok_or_else(|| at.wrong("must be an address, # and a JSON Pointer"))?;
+        let document = if href.is_empty() { document } else { self.other(href, &at)? };
+        let pointer = percent_decoded(pointer).ok_or_else(|| at.wrong("has a wrong percent-encoding"))?;
         self.enter(format!("{}#{pointer}", document.href))?;
-        let found = document.root.pointer(pointer).ok_or_else(|| at.missing(format!("the definition {target}")))?;
+        let found = document.root.pointer(&pointer).ok_or_else(|| at.missing(format!("the definition {target}")))?;
         if !found.is_object() {
             return Err(at.wrong(format!("{target} is no definition")));
         }
         let definition = self.imported(document, found, &At::Root)?;
         self.chain.pop();
         Ok(definition)
+    }
+
+    /// Another document, whose vocabularies come with what is imported from it (assertion `tm-tmRef2`).
+    fn other<'d>(&mut self, href: &'d str, at: &At<'_>) -> Result<Document<'d>, TdError>
+    where
+        'a: 'd,
+    {
+        let root = self.find(href, at)?;
+        for entry in root.get("@context").into_iter().flat_map(entries) {
+            if !self.contexts.contains(entry) {
+                self.contexts.push(entry.clone());
+            }
+        }
+        Ok(Document { href, root })
     }
 
     /// The model at an address.
@@ -156,6 +185,23 @@ fn cost(value: &Value) -> usize {
         Value::Array(elements) => elements.iter().map(cost).sum(),
         Value::Object(members) => members.iter().map(|(name, member)| name.len() + cost(member)).sum(),
     }
+}
+
+/// A pointer in a fragment is percent-encoded (RFC 6901 section 6).
+fn percent_decoded(pointer: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(pointer.len());
+    let mut rest = pointer.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first == b'%' {
+            let (digits, after) = after.split_at_checked(2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// Puts what a model says over what it inherits.

@@ -1,4 +1,4 @@
-//! Placeholders: `{{NAME}}` in a model's strings (TD 1.1 section 10.3.4).
+//! Placeholders: `{{NAME}}` in a model's strings (assertions `tm-placeholder-*` of TD 1.1).
 //!
 //! A string that is one placeholder becomes the given value whatever its type; within a longer string the value must be
 //! a string, a number or a boolean. What is filled in is not searched again, so a value cannot smuggle in a placeholder.

@@ -9,7 +9,8 @@ use crate::vocabulary::{
     MEDIA_TD, REL_ITEM, TIDEGATE_PREFIX, TM_EXTENDS, TM_OPTIONAL, TM_PREFIX, TM_SUBMODEL, TM_TYPE,
 };
 
-/// Removes optional affordances (TD 1.1 section 10.3.3): only what `tm:optional` lists may be left out.
+/// Removes optional affordances (assertions `tm-td-generation-processor-optional` and `-required`): only
+/// what `tm:optional` lists may be left out.
 pub(super) fn leave_out(model: &mut Value, without: &[&str]) -> Result<(), TdError> {
     for pointer in without {
         let optional = model.get(TM_OPTIONAL).and_then(Value::as_array);
@@ -26,7 +27,7 @@ pub(super) fn leave_out(model: &mut Value, without: &[&str]) -> Result<(), TdErr
     Ok(())
 }
 
-/// Turns each `tm:submodel` link into an `item` link to the TD of the part (TD 1.1 section 10.3.2.3).
+/// Turns each `tm:submodel` link into an `item` link to the TD of the part (assertion `tm-compose-submodel`).
 pub(super) fn submodels_to_items(model: &mut Value, parts: &[(&str, &str)]) {
     let Some(Value::Array(links)) = model.get_mut("links") else { return };
     for link in links.iter_mut().filter(|link| is_rel(link, TM_SUBMODEL)) {

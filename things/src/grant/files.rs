@@ -1,9 +1,9 @@
 //! The grant of one file of sysfs or procfs, or of the space of one file system.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One file below `/sys` or `/proc`, or any path whose file system's space may be asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SysfsGrant {
     /// An absolute path without `.`, `..` and empty parts. Below `/sys` or `/proc` the file may be read; anywhere else

@@ -1,6 +1,6 @@
 //! The grant of one address on an I2C bus, with the keys of its register filter (the filter itself: [`crate::filter`]).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::check_device;
 
@@ -8,7 +8,7 @@ use super::check_device;
 const BYTES_MAX: usize = 8192;
 
 /// One chip on an I2C bus.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct I2cGrant {
     /// `/dev/i2c-N`, or `board:i2c-1` on the simulated board.
@@ -36,7 +36,7 @@ pub struct I2cGrant {
 }
 
 /// What a chip makes of the bytes that follow (register, value) in one write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MultiWrite {
     /// Not known: a longer write passes only if it is allowed as `pairs` and as `increment`.
@@ -52,7 +52,7 @@ pub enum MultiWrite {
 
 /// A set of 8-bit registers. In TOML a list of numbers and of inclusive `[first, last]` ranges:
 /// `[0xD0, [0x88, 0xA1], [0xE1, 0xFE]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<RegisterEntry>")]
 pub struct Registers {
     words: [u64; 4],

@@ -1,6 +1,6 @@
 //! The grants of one GPIO line and of one PWM channel.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{BOARD, check_device};
 
@@ -8,7 +8,7 @@ use super::{BOARD, check_device};
 pub(crate) const PI: &str = "pi";
 
 /// One GPIO line. Levels are logical: with `active-low`, high is the electrically low level.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GpioGrant {
     /// `pi` for the header of a Raspberry Pi, `/dev/gpiochipN` for any chip, or `board:gpio`.
@@ -20,7 +20,7 @@ pub struct GpioGrant {
     /// Whether the electrically low level means high (on, pressed).
     #[serde(default)]
     pub active_low: bool,
-    /// The resistor on the line; absent: left as it is.
+    /// The resistor on the line, inputs only; absent: left as it is (on `pi`: none).
     #[serde(default)]
     pub bias: Option<Bias>,
     /// How long a level must last to count, in milliseconds, at most 10,000; inputs only, 0 by default.
@@ -39,7 +39,7 @@ pub struct GpioGrant {
 }
 
 /// The direction of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Read and watched.
@@ -49,7 +49,7 @@ pub enum Direction {
 }
 
 /// The resistor on a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bias {
     /// None.
@@ -70,6 +70,7 @@ impl GpioGrant {
         }
         match self.direction {
             Direction::Input if self.fail_safe.is_some() => Err("fail-safe: an input drives no level".to_owned()),
+            Direction::Output if self.bias.is_some() => Err("bias: an output drives its line".to_owned()),
             Direction::Output if self.debounce_ms > 0 => Err("debounce-ms: an output does not bounce".to_owned()),
             Direction::Input | Direction::Output => Ok(()),
         }
@@ -77,7 +78,7 @@ impl GpioGrant {
 }
 
 /// One PWM channel.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PwmGrant {
     /// `pi` for the header of a Raspberry Pi, `/sys/class/pwm/pwmchipN` for any chip, or `board:pwm-0`.

@@ -1,6 +1,6 @@
 //! The grant of one chip select of an SPI bus.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::check_device;
 
@@ -8,7 +8,7 @@ use super::check_device;
 const BYTES_MAX: usize = 65_536;
 
 /// One chip on an SPI bus. The chip select is the kernel's.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SpiGrant {
     /// `/dev/spidevBUS.SELECT`.

@@ -76,6 +76,7 @@ fn lines_and_channels() {
     assert!(parse(RELAY).unwrap().is_simulated());
     parse("kind = 'gpio'\nchip = 'pi'\nline = 4\ndirection = 'input'\nbias = 'pull-up'\nactive-low = true\ndebounce-ms = 5")
         .unwrap();
+    assert!(refused(&format!("{RELAY}bias = 'pull-up'")).contains("bias"));
     assert!(refused(&format!("{RELAY}debounce-ms = 5")).contains("debounce-ms"));
     assert!(
         refused("kind = 'gpio'\nchip = 'pi'\nline = 4\ndirection = 'input'\nfail-safe = false").contains("fail-safe")

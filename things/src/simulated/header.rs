@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::parts::{BUTTON_LINE, LED_LINE, RELAY_LINE};
-use crate::grant::GpioGrant;
+use crate::grant::{Direction, GpioGrant};
 use crate::operation::{Edge, EdgeKind, EdgeSink, Level};
 
 /// The lines. Levels in here are electrical.
@@ -70,8 +70,13 @@ impl Header {
         self.watchers.push(Watcher { line: grant.line, active_low: grant.active_low, edges, sink });
     }
 
+    /// A line that nobody drives any more falls back to low, where the pull-down of the relay's input draws it, unless
+    /// it was left at its fail-safe level.
     pub(super) fn release(&mut self, grant: &GpioGrant) {
         self.watchers.retain(|watcher| watcher.line != grant.line);
+        if grant.direction == Direction::Output && grant.fail_safe.is_none() {
+            self.change(grant.line, Level::Low);
+        }
     }
 
     fn change(&mut self, line: u32, level: Level) {

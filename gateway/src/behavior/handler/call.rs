@@ -41,7 +41,7 @@ impl Task {
 
     /// Takes an answer: the instance, the statistics, the effects.
     pub(super) async fn take<T>(&mut self, answer: Answered<T>, cause: Option<Cause>) -> Result<T, InteractionError> {
-        let Answered { instance, result, effects, report } = answer;
+        let Answered { instance, result, effects, report, .. } = answer;
         self.instance = instance;
         let fault = result.as_ref().err().and_then(fault_kind);
         if cause.is_some() {

@@ -5,7 +5,7 @@
 //! property writes have set since; the store kept it from the moment at which the switch was committed.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use handler_host::{Call, HandlerInstance, Origin};
 
@@ -15,7 +15,8 @@ use super::task::Task;
 use super::version::Version;
 use crate::exposed_thing::outlet::Answer;
 use crate::interaction::InteractionError;
-use crate::store::Batch;
+use crate::store::{Batch, CanaryRecord};
+use crate::utc::unix_ms;
 
 /// Faults that end a canary.
 const FAULTS_MAX: u32 = 3;
@@ -32,8 +33,16 @@ pub(crate) struct Canary {
 }
 
 impl Canary {
-    pub(crate) fn new(until: Instant, calls_left: u32, previous: Version, previous_instance: Option<HandlerInstance>) -> Self {
-        Self { until, calls_left, faults: 0, previous, previous_instance }
+    /// A canary as the store has it: begun just now, or before a restart.
+    pub(crate) fn resume(kept: &CanaryRecord, previous: Version) -> Self {
+        let left = kept.deadline_utc_ms.saturating_sub(unix_ms(SystemTime::now()));
+        Self {
+            until: Instant::now() + Duration::from_millis(left),
+            calls_left: kept.calls_left,
+            faults: 0,
+            previous,
+            previous_instance: None,
+        }
     }
 }
 
@@ -51,10 +60,7 @@ impl Task {
         if let Some(description) = next.description {
             self.outlet.describe(description);
         }
-        self.canary = self.record.canary.as_ref().filter(|_| next.canary).map(|canary| {
-            let left = canary.deadline_utc_ms.saturating_sub(crate::utc::unix_ms(std::time::SystemTime::now()));
-            Canary::new(begun + std::time::Duration::from_millis(left), canary.calls_left, previous, previous_instance)
-        });
+        self.canary = self.record.canary.as_ref().map(|kept| Canary { previous_instance, ..Canary::resume(kept, previous) });
         let state = self.store.state(self.outlet.name());
         let answer = self.version.start(state, Origin::Swapped).await;
         let pause = begun.elapsed();

@@ -46,8 +46,6 @@ pub(crate) struct Next {
     pub(crate) record: ThingRecord,
     /// What the Thing offers from then on, where that is something else.
     pub(crate) description: Option<Description>,
-    /// Whether its first calls are watched.
-    pub(crate) canary: bool,
 }
 
 /// What the cut-over took.

@@ -53,6 +53,19 @@ pub(crate) struct Task {
     pub(super) last_failure: String,
 }
 
+/// What a task begins with.
+pub(crate) struct Belongings {
+    pub(crate) outlet: Arc<Outlet>,
+    /// The outlet of the handler's own Thing.
+    pub(crate) control: Arc<Outlet>,
+    pub(crate) store: Store,
+    pub(crate) status: Arc<HandlerStatus>,
+    pub(crate) record: ThingRecord,
+    pub(crate) version: Version,
+    pub(crate) canary: Option<Canary>,
+    pub(crate) slots: Vec<Slot>,
+}
+
 /// What a task listens to.
 pub(crate) struct Ears {
     pub(crate) inbox: mpsc::Receiver<Request>,
@@ -67,6 +80,27 @@ enum Heard {
 }
 
 impl Task {
+    pub(crate) fn new(belongings: Belongings) -> Self {
+        let Belongings { outlet, control, store, status, record, version, canary, slots } = belongings;
+        Self {
+            outlet,
+            store,
+            status,
+            control,
+            record,
+            version,
+            instance: None,
+            canary,
+            switching: false,
+            next_wake: None,
+            read_back: super::effects::ReadBack::default(),
+            slots,
+            failed_starts: 0,
+            paused_until: None,
+            last_failure: "it has not started yet".to_owned(),
+        }
+    }
+
     /// Serves until it is told to stop or nobody can ask any more.
     pub(crate) async fn run(mut self, mut ears: Ears, origin: Origin) {
         self.start(origin).await;

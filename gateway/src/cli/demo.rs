@@ -1,0 +1,145 @@
+//! `tidegate demo`: a gateway without a configuration: this machine, and a relay on the simulated board.
+//!
+//! The declarations are those of `deploy/demo`, embedded. Nothing is written outside the data directory.
+
+use std::{
+    ffi::OsString,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use super::{Demo, Exit, Failure, console, serve};
+use crate::{
+    config::{self, ConfigFaults, Tree},
+    gateway::Options,
+};
+
+const GATEWAY: &str = "title = \"Tidegate demo\"\n[board]\nsimulated = true\n";
+const HOST: &str = include_str!("../../../deploy/demo/host.toml");
+const RELAY: &str = include_str!("../../../deploy/demo/relay.toml");
+/// Zones, or hwmon chips, that are looked at for a temperature.
+const SENSORS_MAX: usize = 16;
+
+pub(super) fn demo(arguments: Demo) -> Result<(), Failure> {
+    config::check_listen(arguments.listen, false).map_err(|(what, _)| {
+        Failure::new(Exit::Usage, what).with_hint("the demo listens on loopback only, such as 127.0.0.1:8080")
+    })?;
+    let data_dir = match arguments.data_dir {
+        Some(folder) => folder,
+        None => default_data_dir(std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"))?,
+    };
+    let mut tree = tree(Path::new("/sys")).map_err(|faults| serve::faults_failure(&faults))?;
+    tree.config.listen = arguments.listen;
+    let handlers_dir = arguments.handlers.unwrap_or_else(serve::default_handlers_dir);
+    serve::run(Options { tree, data_dir, handlers_dir, ready: Some(print_what_to_try) })
+}
+
+/// The demo's configuration; `sys` is where sysfs is mounted.
+fn tree(sys: &Path) -> Result<Tree, ConfigFaults> {
+    let temperature = temperature_file(sys)
+        .map(|path| format!("\n[grants.temperature]\nkind = \"sysfs\"\npath = {:?}\n", path.display().to_string()));
+    let host = format!("{HOST}{}", temperature.unwrap_or_default());
+    let things = [(PathBuf::from("host.toml"), host), (PathBuf::from("relay.toml"), RELAY.to_owned())];
+    config::parse_tree((Path::new("demo.toml"), GATEWAY), &things)
+}
+
+/// The first temperature of this machine: a thermal zone, else a hwmon chip. Both in thousandths of a degree Celsius
+/// (kernel documentation: ABI/testing/sysfs-class-thermal, sysfs-class-hwmon).
+fn temperature_file(sys: &Path) -> Option<PathBuf> {
+    let zones = (0..SENSORS_MAX).map(|n| format!("class/thermal/thermal_zone{n}/temp"));
+    let chips = (0..SENSORS_MAX).map(|n| format!("class/hwmon/hwmon{n}/temp1_input"));
+    zones.chain(chips).map(|path| sys.join(path)).find(|path| {
+        // A zone may be there and yet have no value.
+        fs::read_to_string(path).is_ok_and(|text| text.trim().parse::<i64>().is_ok())
+    })
+}
+
+/// `tidegate-demo` in the user's data home (XDG Base Directory Specification 0.8: relative paths are ignored).
+fn default_data_dir(data_home: Option<OsString>, home: Option<OsString>) -> Result<PathBuf, Failure> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let data_home = data_home.map(PathBuf::from).filter(absolute);
+    let home = || home.map(PathBuf::from).filter(absolute).map(|home| home.join(".local/share"));
+    data_home.or_else(home).map(|folder| folder.join("tidegate-demo")).ok_or_else(|| {
+        Failure::new(Exit::Usage, "there is no home directory to keep the demo's data in")
+            .with_hint("choose a place with --data-dir")
+    })
+}
+
+/// Prints five lines to try against the gateway at `address`; called when it answers.
+pub fn print_what_to_try(address: SocketAddr) {
+    if let Err(failure) = console::print(what_to_try(address)) {
+        console::report(&failure);
+    }
+}
+
+fn what_to_try(address: SocketAddr) -> String {
+    let url = format!("http://{address}");
+    let things = format!("{url}/things");
+    format!(
+        "
+Tidegate answers on {url} (Ctrl-C ends it). Try, in another terminal:
+
+  # read a property of this machine
+  curl {things}/host/properties/load1
+  # observe it: one line per change
+  curl -N -H 'Accept: text/event-stream' {things}/host/properties/load1
+  # let the relay pulse for 3 s, and watch the action until it is done
+  curl -si -X POST -H 'Content-Type: application/json' -d '{{\"duration\": 3000}}' {things}/relay/actions/pulse | \
+         sed -n 's/^[Ll]ocation: *//p' | tr -d '\\r' | xargs -I{{}} sh -c 'sleep 1; curl -s $(echo {{}} | \
+         sed \"s#^/#{url}/#\")'
+  # press the button of the simulated board
+  curl -X POST -H 'Content-Type: application/json' -d '{{\"part\": \"button\"}}' {things}/board/actions/press
+  # replace the relay's handler while it runs
+  tidegate handler push relay {}/relay.wasm --gateway {url}
+",
+        serve::default_handlers_dir().display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_is_a_sound_configuration_with_and_without_a_temperature() {
+        let sys = tempfile::tempdir().unwrap();
+        let without = tree(sys.path()).unwrap();
+        assert!(without.config.board_simulated);
+        assert!(!without.declarations["host"].grants.contains_key("temperature"));
+        assert!(without.declarations["relay"].grants["coil"].is_simulated());
+        // A grant must lie below /sys, so that this looks at the file's choice alone.
+        let zone = sys.path().join("class/thermal/thermal_zone1");
+        fs::create_dir_all(&zone).unwrap();
+        fs::write(zone.join("temp"), "no value").unwrap();
+        assert_eq!(temperature_file(sys.path()), None);
+        let chip = sys.path().join("class/hwmon/hwmon0");
+        fs::create_dir_all(&chip).unwrap();
+        fs::write(chip.join("temp1_input"), "41250\n").unwrap();
+        assert_eq!(temperature_file(sys.path()), Some(chip.join("temp1_input")));
+        fs::write(zone.join("temp"), "-5000\n").unwrap();
+        assert_eq!(temperature_file(sys.path()), Some(zone.join("temp")));
+        tree(Path::new("/sys")).unwrap();
+    }
+
+    #[test]
+    fn the_data_directory_is_the_users() {
+        let folder = |data_home: Option<&str>, home: Option<&str>| {
+            default_data_dir(data_home.map(Into::into), home.map(Into::into)).ok()
+        };
+        assert_eq!(folder(Some("/d"), Some("/h")), Some("/d/tidegate-demo".into()));
+        assert_eq!(folder(Some("relative"), Some("/h")), Some("/h/.local/share/tidegate-demo".into()));
+        assert_eq!(folder(None, None), None);
+    }
+
+    #[test]
+    fn five_lines_to_try_name_the_bound_address() {
+        let text = what_to_try(([127, 0, 0, 1], 4711).into());
+        assert_eq!(text.lines().filter(|line| line.starts_with("  # ")).count(), 5);
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("  curl ") || line.starts_with("  tidegate ")).count(),
+            5
+        );
+        assert!(text.contains("http://127.0.0.1:4711/things/host/properties/load1"));
+    }
+}

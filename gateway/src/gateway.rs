@@ -1,0 +1,300 @@
+//! The gateway as a whole: started from a configuration, stopped in order.
+//!
+//! Stopping: streams end, requests in flight get their time, handlers say their last words, lines go to their fail-safe
+//! levels, clocks are written back, and the store is the last to close.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use handler_host::{EngineConfig, HandlerEngine};
+use things::{Board, Hardware};
+use tokio::net::TcpListener;
+use tokio::signal::unix;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::behavior::gateway::Health;
+use crate::behavior::handler::request::Request;
+use crate::binding_http;
+use crate::config::{Config, Declaration, Tree};
+use crate::logging::{self, LogRing};
+use crate::repository::Repository;
+use crate::servient::Servient;
+use crate::startup::{self, CLOCK_AHEAD_US, Parts, Started};
+use crate::store::{Batch, Store, StoreError};
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// The store can't be opened.
+    #[error("the data directory {} can't be used", path.display())]
+    Store {
+        /// The data directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The engine can't be made.
+    #[error("the Wasm engine does not start: {reason}")]
+    Engine {
+        /// Why.
+        reason: String,
+    },
+    /// Some Things can't be served as declared.
+    #[error("{}", faults.join("\n"))]
+    Things {
+        /// One line per Thing, which begins with its name.
+        faults: Vec<String>,
+    },
+    /// The address is not to be had.
+    #[error("can't listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What a gateway is started from: the configuration with the command line already on top of it.
+#[derive(Debug)]
+pub struct Options {
+    /// The configuration and the declared Things.
+    pub tree: Tree,
+    /// Store, components and compiled cache.
+    pub data_dir: PathBuf,
+    /// Where handlers are looked for by name; `None`: beside the program, then the system's folder.
+    pub handlers_dir: Option<PathBuf>,
+    /// Called once with the bound address when requests are answered: prints what to try.
+    pub ready: Option<fn(SocketAddr)>,
+}
+
+/// Runs a gateway until SIGINT or SIGTERM ends it; tells systemd how it stands.
+///
+/// # Errors
+/// [`StartupError`]; nothing runs then.
+pub async fn run(options: Options) -> Result<(), StartupError> {
+    let logs = logging::start(options.tree.config.log);
+    let ready = options.ready;
+    let mut asked = Signals::listen().map_err(|error| StartupError::Engine { reason: error.to_string() })?;
+    let gateway = Gateway::start(options, logs).await?;
+    tracing::info!(address = %gateway.address(), things = gateway.servient().things().len(), "listening");
+    notify_systemd(sd_notify::NotifyState::Ready);
+    if let Some(ready) = ready {
+        ready(gateway.address());
+    }
+    let signal = asked.next().await;
+    tracing::info!(signal, "stopping");
+    notify_systemd(sd_notify::NotifyState::Stopping);
+    gateway.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The signals that ask a gateway to stop.
+struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: unix::signal(unix::SignalKind::interrupt())?,
+            terminate: unix::signal(unix::SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+/// Without systemd there is nobody to tell, which is no error.
+fn notify_systemd(state: sd_notify::NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
+}
+
+/// A running gateway.
+pub struct Gateway {
+    address: SocketAddr,
+    servient: Arc<Servient>,
+    store: Store,
+    things: Vec<Started>,
+    tasks: Vec<JoinHandle<()>>,
+    http: JoinHandle<std::io::Result<()>>,
+    stop: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Gateway").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Starts all Things, then listens.
+    ///
+    /// # Errors
+    /// [`StartupError`]; nothing runs then.
+    pub async fn start(options: Options, logs: LogRing) -> Result<Self, StartupError> {
+        let Options { tree: Tree { config, things: declarations, .. }, data_dir, handlers_dir, .. } = options;
+        let board = config.board_simulated.then(Board::new);
+        let repository = Repository::new(handlers_dir);
+        let parts = parts(&config, &data_dir, repository, board.clone()).await?;
+        let directory = startup::directory(&parts).map_err(fault)?;
+        let own = startup::own_things(&parts, board, logs, &config.title).map_err(fault)?;
+        let things = start_things(&parts, &declarations).await?;
+        turn_off_undeclared(&parts.store, &declarations).await;
+        let (address, limits) = (config.listen, config.limits);
+        let servient = Arc::new(Servient::new(config, directory));
+        for thing in own.things {
+            servient.expose(thing);
+        }
+        for started in &things {
+            servient.expose(Arc::clone(&started.thing));
+        }
+        let listener = TcpListener::bind(address).await.map_err(|source| StartupError::Listen { address, source })?;
+        let address = listener.local_addr().map_err(|source| StartupError::Listen { address, source })?;
+        let (stop, mut stopped) = watch::channel(false);
+        let router = binding_http::router(Arc::clone(&servient));
+        let until = async move {
+            let _stopped = stopped.wait_for(|stopped| *stopped).await;
+        };
+        let http = tokio::spawn(binding_http::serve(listener, router, until, limits));
+        let mut tasks = own.tasks;
+        tasks.push(keep_clocks(parts.store.clone(), &things));
+        Ok(Self { address, servient, store: parts.store, things, tasks, http, stop })
+    }
+
+    /// Where HTTP listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it exposes.
+    #[must_use]
+    pub fn servient(&self) -> &Arc<Servient> {
+        &self.servient
+    }
+
+    /// Stops everything, in order.
+    pub async fn stop(self) {
+        self.servient.stop();
+        self.stop.send_replace(true);
+        match self.http.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "HTTP ended badly"),
+            Err(error) => tracing::error!(%error, "HTTP ended badly"),
+        }
+        for task in &self.tasks {
+            task.abort();
+        }
+        for started in &self.things {
+            if let Err(error) = started.behavior.tell(|reply| Request::Stop { reply }).await {
+                tracing::debug!(thing = %started.thing.name(), %error, "had stopped before");
+            }
+        }
+        let clocks = clocks(&self.things, 0);
+        if let Err(error) = self.store.commit(clocks).await {
+            tracing::warn!(%error, "the Things' clocks could not be written back; they go on a little later than they stood");
+        }
+        for started in self.things {
+            if let Err(error) = started.task.await {
+                tracing::error!(thing = %started.thing.name(), %error, "its task ended badly");
+            }
+        }
+    }
+}
+
+fn fault(fault: String) -> StartupError {
+    StartupError::Things { faults: vec![fault] }
+}
+
+async fn parts(config: &Config, data_dir: &Path, repository: Repository, board: Option<Board>) -> Result<Parts, StartupError> {
+    let opening = data_dir.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        let store = Store::open(&opening).map_err(|source| StartupError::Store { path: opening.clone(), source })?;
+        if let Err(error) = store.collect_components() {
+            tracing::warn!(%error, "unused components could not be removed");
+        }
+        let engine = EngineConfig {
+            cache_dir: Some(opening.join("cache")),
+            cache_key_file: Some(opening.join("cache.key")),
+            ..EngineConfig::default()
+        };
+        let engine = HandlerEngine::new(engine).map_err(|error| StartupError::Engine { reason: error.to_string() })?;
+        Ok((store, engine))
+    });
+    let (store, engine) = opened.await.map_err(|error| StartupError::Engine { reason: error.to_string() })??;
+    Ok(Parts {
+        engine,
+        store,
+        hardware: Hardware::new(board),
+        repository,
+        health: Health::new(),
+        canary: config.canary,
+        queue_length_max: config.limits.queue_length_max,
+    })
+}
+
+async fn start_things(parts: &Parts, declarations: &[Declaration]) -> Result<Vec<Started>, StartupError> {
+    let (mut things, mut faults) = (Vec::new(), Vec::new());
+    for declaration in declarations {
+        match startup::start_thing(parts, declaration).await {
+            Ok(started) => things.extend(started),
+            Err(fault) => faults.push(format!("the Thing `{}`: {fault}", declaration.name)),
+        }
+    }
+    if faults.is_empty() { Ok(things) } else { Err(StartupError::Things { faults }) }
+}
+
+/// A Thing whose file is gone is off; what the store knows of it stays.
+async fn turn_off_undeclared(store: &Store, declarations: &[Declaration]) {
+    for record in store.records() {
+        if declarations.iter().any(|declaration| declaration.name == record.name) {
+            continue;
+        }
+        let import = crate::store::import_undeclared(&record);
+        if let Err(error) = store.commit(import.batch()).await {
+            tracing::warn!(thing = %record.name, %error, "could not be recorded as off");
+        }
+    }
+}
+
+/// Reserves the Things' clocks ahead, all in one commit, before the last reservation is used up.
+fn keep_clocks(store: Store, things: &[Started]) -> JoinHandle<()> {
+    let clocks: Vec<_> = things.iter().map(|started| (started.thing.name().clone(), started.clock)).collect();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_micros(CLOCK_AHEAD_US / 2));
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            let mut batch = Batch::new();
+            for (thing, clock) in &clocks {
+                batch.reserve_clock(thing, clock.now_us().saturating_add(CLOCK_AHEAD_US));
+            }
+            if let Err(error) = store.commit(batch).await {
+                tracing::warn!(%error, "the Things' clocks could not be reserved ahead");
+            }
+        }
+    })
+}
+
+fn clocks(things: &[Started], ahead_us: u64) -> Batch {
+    let mut batch = Batch::new();
+    for started in things {
+        batch.reserve_clock(started.thing.name(), started.clock.now_us().saturating_add(ahead_us));
+    }
+    batch
+}

@@ -1,0 +1,88 @@
+//! The servient: the Things that this gateway exposes, by name and by id.
+//!
+//! Bindings find Things here and nowhere else. It starts none and answers for none.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::exposed_thing::{Description, ExposedThing};
+use crate::interaction::InteractionError;
+use crate::names::ThingId;
+
+/// What a gateway exposes.
+#[derive(Debug)]
+pub struct Servient {
+    config: Config,
+    /// By id, which is how the directory lists them.
+    things: RwLock<BTreeMap<ThingId, Arc<ExposedThing>>>,
+    changed: watch::Sender<u64>,
+    directory: Arc<Description>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Servient {
+    /// A servient without Things; `directory` is the description of its directory.
+    pub(crate) fn new(config: Config, directory: Description) -> Self {
+        Self {
+            config,
+            things: RwLock::new(BTreeMap::new()),
+            changed: watch::Sender::new(0),
+            directory: Arc::new(directory),
+            stopping: watch::Sender::new(false),
+        }
+    }
+
+    /// Exposes one more Thing.
+    pub(crate) fn expose(&self, thing: Arc<ExposedThing>) {
+        self.things.write().unwrap_or_else(PoisonError::into_inner).insert(thing.id().clone(), thing);
+        self.changed.send_modify(|revision| *revision += 1);
+    }
+
+    /// The Thing of that name or id.
+    ///
+    /// # Errors
+    /// `UnknownThing`.
+    pub fn thing(&self, name_or_id: &str) -> Result<Arc<ExposedThing>, InteractionError> {
+        let things = self.things.read().unwrap_or_else(PoisonError::into_inner);
+        let found = things.values().find(|thing| thing.name().as_str() == name_or_id || thing.id().as_str() == name_or_id);
+        found.cloned().ok_or_else(|| InteractionError::UnknownThing { thing: name_or_id.to_owned() })
+    }
+
+    /// All Things that the directory lists, by id.
+    #[must_use]
+    pub fn things(&self) -> Vec<Arc<ExposedThing>> {
+        self.things.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Changes when Things come or go.
+    #[must_use]
+    pub fn things_changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// What the directory itself offers.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Description> {
+        Arc::clone(&self.directory)
+    }
+
+    /// Turns true when the gateway stops: streams end.
+    #[must_use]
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Every stream ends.
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// The configuration with which the gateway started.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}

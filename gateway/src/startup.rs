@@ -1,0 +1,198 @@
+//! From declarations to running Things: what the store remembers, which version serves, which devices are claimed.
+//!
+//! Faults of several Things are gathered and said together. A handler that does not stay up is no fault of the start: its
+//! Thing is there and says why it has no answers.
+
+mod own_things;
+mod parts;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use handler_host::{HandlerComponent, Origin, Signal, ThingClock};
+use things::Slot;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+pub(crate) use own_things::{directory, own_things};
+pub(crate) use parts::Parts;
+
+use crate::behavior::Behavior;
+use crate::behavior::handler::HandlerBehavior;
+use crate::behavior::handler::canary::Canary;
+use crate::behavior::handler::status::HandlerStatus;
+use crate::behavior::handler::task::{Ears, Task};
+use crate::behavior::handler::version::Version;
+use crate::behavior::handler_control::HandlerControl;
+use crate::config::Declaration;
+use crate::exposed_thing::outlet::Outlet;
+use crate::exposed_thing::{Description, ExposedThing, description};
+use crate::replacement::{Replaceable, Replacement, VersionTemplate};
+use crate::store::{
+    Batch, CanaryRecord, FolderChoice, HandlerVersion, ThingRecord, VersionOrigin, choose_folder, import_declared,
+};
+use crate::utc::unix_ms;
+
+/// Signals that may wait for a Thing's task.
+const SIGNALS_MAX: usize = 64;
+/// How far a Thing's clock is reserved ahead, in microseconds: ten minutes.
+pub(crate) const CLOCK_AHEAD_US: u64 = 600_000_000;
+
+/// A Thing that a handler answers, running.
+pub(crate) struct Started {
+    pub(crate) thing: Arc<ExposedThing>,
+    pub(crate) behavior: HandlerBehavior,
+    pub(crate) clock: ThingClock,
+    pub(crate) task: JoinHandle<()>,
+}
+
+/// Starts one declared Thing; `None` when it is declared but not served (deleted through the API, moved away).
+///
+/// # Errors
+/// One sentence: what is missing, and the hint what to do.
+pub(crate) async fn start_thing(parts: &Parts, declaration: &Declaration) -> Result<Option<Started>, String> {
+    let record = import(parts, declaration).await?;
+    if !record.is_served() {
+        tracing::info!(thing = %declaration.name, "declared, but deleted or moved away: not served");
+        return Ok(None);
+    }
+    let record = choose_version(parts, declaration, record).await?;
+    let slots = claim(parts, declaration)?;
+    let clock = resume_clock(parts, declaration).await?;
+    let (signals, heard) = mpsc::channel(SIGNALS_MAX);
+    let template = VersionTemplate::new(declaration, record.id.clone(), slots.clone(), signals, clock);
+    let current = record.current().cloned().ok_or("no version of the handler is kept")?;
+    let version = version(parts, &template, &current)?;
+    let canary = canary(parts, &template, &record);
+    let thing = Beginning { record, version, canary, template: Arc::new(template), slots };
+    run(parts, thing, heard).await.map(Some)
+}
+
+/// Everything that a Thing's task begins with.
+struct Beginning {
+    record: ThingRecord,
+    version: Version,
+    canary: Option<Canary>,
+    template: Arc<VersionTemplate>,
+    slots: HashMap<String, Slot>,
+}
+
+async fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> Result<Started, String> {
+    let Beginning { record, version, canary, template, slots } = beginning;
+    let name = record.name.clone();
+    let described = version.describe(1).map_err(|error| format!("its handler's Thing Model is not valid: {error}"))?;
+    let outlet = Outlet::new(name.clone(), name.to_string(), described, parts.store.clone());
+    outlet.mark_simulated(slots.values().any(Slot::is_simulated));
+    let title = outlet.description().thing.title.clone();
+    let control = Outlet::new(name.clone(), format!("{name}/handler"), control_description(&record, &title)?, parts.store.clone());
+    let status = HandlerStatus::new(parts.health.reports_to());
+    parts.health.watch(name.clone(), Arc::clone(&status));
+    let (inbox, requests) = mpsc::channel(parts.queue_length_max);
+    let behavior = HandlerBehavior::new(inbox);
+    let (id, handler_id, clock) = (record.id.clone(), record.handler_id.clone(), version.clock);
+    let replaceable = Replaceable {
+        outlet: Arc::clone(&outlet),
+        control: Arc::clone(&control),
+        behavior: behavior.clone(),
+        template,
+    };
+    let replacement = Replacement::new(parts.engine.clone(), parts.store.clone(), replaceable, parts.canary);
+    let handler = HandlerControl::new(Arc::clone(&status), replacement);
+    let handler = Behavior::HandlerControl(Box::new(handler));
+    let handler = ExposedThing::new(handler_id, format!("/things/{name}/handler"), Arc::clone(&control), handler);
+    let thing = ExposedThing::new(id, format!("/things/{name}"), Arc::clone(&outlet), Behavior::Handler(behavior.clone()));
+    let task = Task::new(crate::behavior::handler::task::Belongings {
+        outlet,
+        control,
+        store: parts.store.clone(),
+        status,
+        record,
+        version,
+        canary,
+        slots: slots.into_values().collect(),
+    });
+    let task = tokio::spawn(task.run(Ears { inbox: requests, signals }, Origin::Fresh));
+    Ok(Started { thing: Arc::new(thing.controlled_by(Arc::new(handler))), behavior, clock, task })
+}
+
+fn control_description(record: &ThingRecord, title: &str) -> Result<Description, String> {
+    let model = parts::own_model("handler")?;
+    let title = format!("Handler of {title}");
+    let naming = description::Naming { id: &record.handler_id, title: Some(&title), description: None };
+    Description::of(&model, &naming, 1, SystemTime::now()).map_err(|error| error.to_string())
+}
+
+async fn import(parts: &Parts, declaration: &Declaration) -> Result<ThingRecord, String> {
+    let import = import_declared(parts.store.record(&declaration.name).as_ref(), declaration);
+    parts.store.commit(import.batch()).await.map_err(|error| error.to_string())?;
+    tracing::debug!(thing = %declaration.name, change = ?import.change, "imported");
+    Ok(import.record)
+}
+
+/// The version that serves: the kept one, or the handlers folder's, where that is news.
+async fn choose_version(parts: &Parts, declaration: &Declaration, mut record: ThingRecord) -> Result<ThingRecord, String> {
+    let handler = &declaration.handler;
+    let found = parts.repository.find(handler).map_err(|error| format!("the component `{handler}` can't be read: {error}"))?;
+    let digest = found.as_deref().map(crate::names::ComponentDigest::of);
+    let mut batch = Batch::new();
+    match (choose_folder(&record, digest.as_ref()), digest, found) {
+        (FolderChoice::Missing, _, _) => {
+            let folder = parts.repository.folder().display();
+            return Err(format!("no handler `{handler}`: there is no {handler}.wasm in {folder}; name the folder with --handlers"));
+        }
+        (FolderChoice::Install, Some(digest), Some(bytes)) => {
+            parts.store.components().put(&bytes).map_err(|error| error.to_string())?;
+            let now = unix_ms(SystemTime::now());
+            if let Some(previous) = record.version_current {
+                // What lies in the folder may be as broken as what is pushed: it is watched, too.
+                let deadline_utc_ms = now + u64::from(parts.canary.seconds) * 1_000;
+                record.canary = Some(CanaryRecord { deadline_utc_ms, calls_left: parts.canary.calls, previous });
+                batch.keep_state_before(&record.name);
+            }
+            record.install(digest.clone(), VersionOrigin::Folder, now);
+            record.folder_digest_seen = Some(digest);
+            batch.put_record(&record);
+        }
+        (FolderChoice::Note, digest, _) => {
+            record.folder_digest_seen = digest;
+            batch.put_record(&record);
+        }
+        (FolderChoice::Keep | FolderChoice::Install, _, _) => {}
+    }
+    parts.store.commit(batch).await.map_err(|error| error.to_string())?;
+    Ok(record)
+}
+
+fn load(parts: &Parts, version: &HandlerVersion) -> Result<HandlerComponent, String> {
+    let bytes = parts.store.components().get(&version.digest).map_err(|error| error.to_string())?;
+    parts.engine.load(&bytes).map_err(|error| error.to_string())
+}
+
+fn version(parts: &Parts, template: &VersionTemplate, kept: &HandlerVersion) -> Result<Version, String> {
+    template.version(kept.number, load(parts, kept)?).map_err(|error| format!("{error}; add it under [grants]"))
+}
+
+/// A canary that was under way when the gateway stopped goes on.
+fn canary(parts: &Parts, template: &VersionTemplate, record: &ThingRecord) -> Option<Canary> {
+    let kept = record.canary.as_ref()?;
+    let previous = version(parts, template, record.version(kept.previous)?).ok()?;
+    Some(Canary::resume(kept, previous))
+}
+
+fn claim(parts: &Parts, declaration: &Declaration) -> Result<HashMap<String, Slot>, String> {
+    let claimed = declaration.grants.iter().map(|(label, grant)| {
+        let slot = parts.hardware.claim(declaration.name.as_str(), label, grant);
+        slot.map(|slot| (label.clone(), slot)).map_err(|error| format!("the grant `{label}`: {error}"))
+    });
+    claimed.collect()
+}
+
+/// The Thing's clock goes on above everything that it may have shown before.
+async fn resume_clock(parts: &Parts, declaration: &Declaration) -> Result<ThingClock, String> {
+    let at = parts.store.clock_us(&declaration.name);
+    let mut batch = Batch::new();
+    batch.reserve_clock(&declaration.name, at.saturating_add(CLOCK_AHEAD_US));
+    parts.store.commit(batch).await.map_err(|error| error.to_string())?;
+    Ok(ThingClock::resume(at))
+}

@@ -1,0 +1,28 @@
+//! What every Thing of a gateway is built from, made once.
+
+use std::sync::Arc;
+
+use handler_host::HandlerEngine;
+use things::Hardware;
+
+use crate::behavior::gateway::Health;
+use crate::config::Canary;
+use crate::repository::Repository;
+use crate::store::Store;
+
+/// What Things are built from.
+pub(crate) struct Parts {
+    pub(crate) engine: HandlerEngine,
+    pub(crate) store: Store,
+    pub(crate) hardware: Hardware,
+    pub(crate) repository: Repository,
+    pub(crate) health: Arc<Health>,
+    pub(crate) canary: Canary,
+    pub(crate) queue_length_max: usize,
+}
+
+/// One of the gateway's own Thing Models.
+pub(super) fn own_model(name: &str) -> Result<serde_json::Value, String> {
+    let model = thing_descriptions::model(name).ok_or_else(|| format!("the Thing Model `{name}` is missing"))?;
+    Ok(model.to_json())
+}

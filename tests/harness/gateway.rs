@@ -1,0 +1,144 @@
+//! A running gateway: the real program in its own process, ended with its guard.
+//!
+//! It is ready when it says where it listens; its output is kept for the report of a failed test.
+
+mod output;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{Client, Site, eventually};
+use output::Lines;
+
+/// Compiling handlers without a cache on a slow, busy machine is part of a start.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+/// Streams end and requests drain on a clean stop.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A gateway process.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Guard,
+    lines: Lines,
+    client: Client,
+    site: Site,
+}
+
+impl Gateway {
+    /// Starts the program under test as `tidegate serve` on a free port and waits until it says where it listens.
+    ///
+    /// # Errors
+    /// When it ends or stays silent: its output is in the error.
+    pub fn start(site: Site) -> Result<Self> {
+        Self::start_as(&path()?, &["serve"], site)
+    }
+
+    /// Starts `program`, with these arguments before those that name the site, on a free port of the loopback. A
+    /// `demo` makes its own configuration.
+    ///
+    /// # Errors
+    /// When it ends or stays silent: its output is in the error.
+    pub fn start_as(program: &Path, arguments: &[&str], site: Site) -> Result<Self> {
+        let mut command = command(program)?;
+        command.args(arguments).args(["--listen", "127.0.0.1:0"]);
+        if arguments.first() != Some(&"demo") {
+            command.arg("--config").arg(site.config());
+        }
+        command.arg("--data-dir").arg(site.data_dir()).arg("--handlers").arg(site.handlers());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let lines = Lines::of(&mut child);
+        let process = Guard(child);
+        let address = lines.address(START_DEADLINE).with_context(|| format!("no address; output:\n{lines}"))?;
+        Ok(Self { process, lines, client: Client::new(address), site })
+    }
+
+    /// Requests to this gateway.
+    pub fn client(&self) -> Client {
+        self.client
+    }
+
+    /// The site it runs on.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// What it has written so far.
+    pub fn output(&self) -> String {
+        self.lines.to_string()
+    }
+
+    /// kill -9: it gets no chance to write or close anything. The site remains.
+    ///
+    /// # Errors
+    /// When it had ended by itself before.
+    pub fn kill(mut self) -> Result<Site> {
+        ensure!(self.process.0.try_wait()?.is_none(), "the gateway had ended:\n{}", self.lines);
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        Ok(self.site)
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has. The site remains.
+    ///
+    /// # Errors
+    /// When it does not within the deadline.
+    pub fn stop(mut self) -> Result<(ExitStatus, Site)> {
+        let status = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status()?;
+        ensure!(status.success(), "there is no process {}", self.id());
+        let status = eventually("the gateway ends", STOP_DEADLINE, || Ok(self.process.0.try_wait()?))
+            .with_context(|| format!("output:\n{}", self.lines))?;
+        Ok((status, self.site))
+    }
+}
+
+/// Runs the program to its end, e.g. `check --config F`.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run(arguments: &[&str]) -> Result<Output> {
+    Ok(command(&path()?)?.args(arguments).stdin(Stdio::null()).output()?)
+}
+
+fn command(program: &Path) -> Result<Command> {
+    ensure!(program.is_file(), "{} is missing: `cargo xtask test` and `cargo xtask bench` build it", program.display());
+    let mut command = Command::new(program);
+    command.env_remove("NOTIFY_SOCKET");
+    Ok(command)
+}
+
+/// The program under test: beside this test's folder, under the name that tests/Cargo.toml gives it.
+fn path() -> Result<PathBuf> {
+    Ok(profile_folder()?.join("tidegate-under-test"))
+}
+
+/// Where cargo puts the programs of this build: this test or bench lies in its folder `deps`.
+///
+/// # Errors
+/// When this program does not know where it lies.
+pub fn profile_folder() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let folder = program.ancestors().nth(2).with_context(|| format!("where is {}?", program.display()))?;
+    Ok(folder.to_path_buf())
+}
+
+/// Ends the process with the test, failed or not.
+#[derive(Debug)]
+struct Guard(Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Both fail when the process has ended already: what was wanted.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
