@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use thing_descriptions::vocabulary::{CONTENT_TYPE_DEFAULT, MEDIA_TD, REL_ITEM};
+use thing_descriptions::vocabulary::{CONTENT_TYPE_DEFAULT, CONTEXT_DISCOVERY, MEDIA_TD, REL_ITEM};
 use thing_descriptions::{Form, Link, Op, Thing};
 
 use crate::exposed_thing::Description;
@@ -13,7 +13,6 @@ use crate::td::{Reader, dressed};
 
 /// Media type of the listing (WoT Discovery section 6.2.2.1.6).
 pub(crate) const MEDIA_LISTING: &str = "application/ld+json";
-const CONTEXT_DISCOVERY: &str = "https://www.w3.org/2022/wot/discovery";
 
 /// The directory's own Thing Description, with an `item` link to each of `things` (their paths).
 pub(crate) fn describe<'a>(description: &Description, reader: Reader<'_>, things: impl Iterator<Item = &'a str>) -> Thing {
