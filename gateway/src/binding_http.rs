@@ -22,8 +22,6 @@ mod stall;
 mod stamp;
 mod status;
 mod target;
-#[cfg(test)]
-mod tests;
 mod things;
 
 use std::sync::Arc;
@@ -60,7 +58,6 @@ const COMPONENT_TIMEOUT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(crate) struct Http {
     servient: Arc<Servient>,
-    config: HttpConfig,
     descriptions: TdCache,
     observers: Arc<Semaphore>,
 }

@@ -3,6 +3,7 @@
 //! Stopping: streams end, requests in flight get their time, handlers say their last words, lines go to their fail-safe
 //! levels, clocks are written back, and the store is the last to close.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::behavior::handler::request::Request;
 use crate::binding_http;
 use crate::config::{Config, Declaration, Tree};
 use crate::logging::{self, LogRing};
+use crate::names::ThingName;
 use crate::repository::Repository;
 use crate::servient::Servient;
 use crate::startup::{self, CLOCK_AHEAD_US, Parts, Started};
@@ -60,6 +62,9 @@ pub enum StartupError {
     },
 }
 
+/// The declared Things, by name.
+type Declarations = BTreeMap<ThingName, Declaration>;
+
 /// What a gateway is started from: the configuration with the command line already on top of it.
 #[derive(Debug)]
 pub struct Options {
@@ -67,8 +72,8 @@ pub struct Options {
     pub tree: Tree,
     /// Store, components and compiled cache.
     pub data_dir: PathBuf,
-    /// Where handlers are looked for by name; `None`: beside the program, then the system's folder.
-    pub handlers_dir: Option<PathBuf>,
+    /// Where handlers are looked for by name.
+    pub handlers_dir: PathBuf,
     /// Called once with the bound address when requests are answered: prints what to try.
     pub ready: Option<fn(SocketAddr)>,
 }
@@ -147,7 +152,7 @@ impl Gateway {
     /// # Errors
     /// [`StartupError`]; nothing runs then.
     pub async fn start(options: Options, logs: LogRing) -> Result<Self, StartupError> {
-        let Options { tree: Tree { config, things: declarations, .. }, data_dir, handlers_dir, .. } = options;
+        let Options { tree: Tree { config, declarations, .. }, data_dir, handlers_dir, .. } = options;
         let board = config.board_simulated.then(Board::new);
         let repository = Repository::new(handlers_dir);
         let parts = parts(&config, &data_dir, repository, board.clone()).await?;
@@ -248,9 +253,9 @@ async fn parts(config: &Config, data_dir: &Path, repository: Repository, board: 
     })
 }
 
-async fn start_things(parts: &Parts, declarations: &[Declaration]) -> Result<Vec<Started>, StartupError> {
+async fn start_things(parts: &Parts, declarations: &Declarations) -> Result<Vec<Started>, StartupError> {
     let (mut things, mut faults) = (Vec::new(), Vec::new());
-    for declaration in declarations {
+    for declaration in declarations.values() {
         match startup::start_thing(parts, declaration).await {
             Ok(started) => things.extend(started),
             Err(fault) => faults.push(format!("the Thing `{}`: {fault}", declaration.name)),
@@ -260,9 +265,9 @@ async fn start_things(parts: &Parts, declarations: &[Declaration]) -> Result<Vec
 }
 
 /// A Thing whose file is gone is off; what the store knows of it stays.
-async fn turn_off_undeclared(store: &Store, declarations: &[Declaration]) {
+async fn turn_off_undeclared(store: &Store, declarations: &Declarations) {
     for record in store.records() {
-        if declarations.iter().any(|declaration| declaration.name == record.name) {
+        if declarations.contains_key(&record.name) {
             continue;
         }
         let import = crate::store::import_undeclared(&record);

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 /// Largest component, in bytes.
 const COMPONENT_BYTES_MAX: u64 = 16 << 20;
-/// Where packages put handlers.
-const SYSTEM_DIR: &str = "/usr/share/tidegate/handlers";
 
 /// The handlers folder.
 #[derive(Debug, Clone)]
@@ -17,13 +15,8 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// The folder that is configured, else `handlers/` beside the program, else the system's.
-    pub(crate) fn new(configured: Option<PathBuf>) -> Self {
-        let beside = || {
-            let program = std::env::current_exe().ok()?;
-            Some(program.parent()?.join("handlers")).filter(|folder| folder.is_dir())
-        };
-        Self { folder: configured.or_else(beside).unwrap_or_else(|| PathBuf::from(SYSTEM_DIR)) }
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
     }
 
     pub(crate) fn folder(&self) -> &Path {

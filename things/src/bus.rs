@@ -3,7 +3,7 @@
 //! Invariants: transactions of one bus run one at a time, in order; a queue holds at most [`QUEUE_MAX`] of them and is
 //! then `Busy`; every caller is answered within its limit, measured once in the queue and once on the bus, even if the
 //! kernel never comes back: the bus is then *stuck* and refuses everything until it does. A caller that has gone away
-//! before its turn is skipped. The thread ends when the last handle of its bus is dropped.
+//! before its turn is skipped. The thread ends when the bus is dropped and its queue is empty.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -46,6 +46,8 @@ struct State<D> {
     current: Option<Waiting>,
     /// Callers of control operations, which stay in the queue even when their caller has been told of a time-out.
     reminders: Vec<Waiting>,
+    /// Whether the thread has a job in hand, waited for or not.
+    running: bool,
     stuck: bool,
     closed: bool,
 }
@@ -93,7 +95,14 @@ impl<T: Send> Caller for Reply<T> {
 impl<D: Send + 'static> Bus<D> {
     /// Starts the thread of the bus at `place`.
     pub(crate) fn start(place: &str, device: D, watchdog: Watchdog) -> Result<Arc<Self>, DeviceError> {
-        let state = State { queue: VecDeque::new(), current: None, reminders: Vec::new(), stuck: false, closed: false };
+        let state = State {
+            queue: VecDeque::new(),
+            current: None,
+            reminders: Vec::new(),
+            running: false,
+            stuck: false,
+            closed: false,
+        };
         let shared = Arc::new(Shared { place: place.to_owned(), state: Mutex::new(state), wake: Condvar::new() });
         let theirs = Arc::clone(&shared);
         std::thread::Builder::new()
@@ -108,6 +117,12 @@ impl<D: Send + 'static> Bus<D> {
     /// Whether the bus's thread still takes transactions.
     pub(crate) fn is_alive(&self) -> bool {
         !lock(&self.shared.state).closed
+    }
+
+    /// Whether nothing is in hand and nothing waits: no release either.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = lock(&self.shared.state);
+        !state.running && state.queue.is_empty()
     }
 
     /// Runs `operation` on the bus's thread and waits for its answer, under any executor.
@@ -211,6 +226,7 @@ impl<D> Shared<D> {
     fn next(&self) -> Option<Job<D>> {
         let mut state = lock(&self.state);
         state.current = None;
+        state.running = false;
         if std::mem::take(&mut state.stuck) {
             tracing::info!(bus = self.place, "the bus answers again");
         }
@@ -218,6 +234,7 @@ impl<D> Shared<D> {
             match state.queue.pop_front() {
                 Some(job) if job.waiting.as_ref().is_some_and(|waiting| waiting.caller.is_gone()) => {}
                 Some(mut job) => {
+                    state.running = true;
                     state.current = job.waiting.take().map(Waiting::on_the_bus);
                     return Some(job);
                 }

@@ -12,7 +12,7 @@
 //! 3. A read starts at the pointer and goes upwards. Another transaction may have moved the pointer, so with `read` in
 //!    the grant each read must follow its own one-byte pointer write, and every register of the run must be granted.
 //!
-//! A grant with neither `read` nor `write-registers` has no filter: command-style chips (SHT4x, BH1750) have no registers.
+//! A grant with neither `read` nor `write-registers` has no filter: command-style chips (SHT40, BH1750) have no registers.
 
 use crate::grant::{I2cGrant, MultiWrite, Registers};
 use crate::operation::I2cOperation;

@@ -1,7 +1,8 @@
 //! Grants: which device one label of one Thing may touch, how far, and how often.
 //!
 //! A grant is what stands in a deployment's `[grants.LABEL]`. Invariant: a grant that passed [`Grant::check`] names one
-//! exact device and only limits that the bus can keep. It opens nothing; whether the device exists shows at first use.
+//! exact device and only limits that the bus can keep. Whether the device exists shows at first use; nothing is opened
+//! before (but for the name of a GPIO chip on a Raspberry Pi, which has two).
 
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +147,7 @@ impl Grant {
         match self {
             Self::I2c(grant) => format!("{} address {:#04x}", canonical(&grant.bus), grant.address),
             Self::Spi(grant) => canonical(&grant.bus),
-            Self::Gpio(grant) => format!("{} line {}", canonical(&grant.chip), grant.line),
+            Self::Gpio(grant) => format!("{} line {}", lines::header_or(canonical(&grant.chip)), grant.line),
             Self::Pwm(grant) => format!("{} channel {}", canonical(&grant.chip), grant.channel),
             Self::Sysfs(grant) => canonical(&grant.path),
         }

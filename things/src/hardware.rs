@@ -1,10 +1,11 @@
 //! All devices of this machine: who holds what, and the buses that are in use.
 //!
 //! Invariant: a device has one holder unless all its grants are `shared`; a bus has one thread however many slots use
-//! it, from the first claim to the last drop. Claiming opens no device.
+//! it, one after another too: what a dropped slot leaves behind (its fail-safe, its release) runs before anything that
+//! the next holder asks. Claiming opens no device.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::bus::i2c::{I2cBus, LinuxI2c};
@@ -40,11 +41,11 @@ struct Machine {
 #[derive(Debug, Default)]
 struct Buses {
     watchdog: Option<Watchdog>,
-    i2c: HashMap<String, Weak<Bus<I2cBus>>>,
-    spi: HashMap<String, Weak<Bus<SpiChip>>>,
-    lines: HashMap<String, Weak<Bus<Lines>>>,
-    channels: HashMap<String, Weak<Bus<Channels>>>,
-    files: HashMap<String, Weak<Bus<Files>>>,
+    i2c: HashMap<String, Arc<Bus<I2cBus>>>,
+    spi: HashMap<String, Arc<Bus<SpiChip>>>,
+    lines: HashMap<String, Arc<Bus<Lines>>>,
+    channels: HashMap<String, Arc<Bus<Channels>>>,
+    files: HashMap<String, Arc<Bus<Files>>>,
 }
 
 impl Hardware {
@@ -132,7 +133,7 @@ impl Machine {
     /// The bus at `place`, started with `device` when nobody uses it yet.
     fn bus<D: Send + 'static>(
         &self,
-        of_kind: impl FnOnce(&mut Buses) -> &mut HashMap<String, Weak<Bus<D>>>,
+        of_kind: impl FnOnce(&mut Buses) -> &mut HashMap<String, Arc<Bus<D>>>,
         place: &str,
         device: D,
     ) -> Result<Arc<Bus<D>>, DeviceError> {
@@ -142,12 +143,13 @@ impl Machine {
             None => buses.watchdog.insert(Watchdog::start()?).clone(),
         };
         let of_kind = of_kind(&mut buses);
-        if let Some(bus) = of_kind.get(place).and_then(Weak::upgrade).filter(|bus| bus.is_alive()) {
-            return Ok(bus);
+        if let Some(bus) = of_kind.get(place).filter(|bus| bus.is_alive()) {
+            return Ok(Arc::clone(bus));
         }
-        of_kind.retain(|_, bus| bus.strong_count() > 0);
+        // Buses that nobody uses any more end here, once what their slots left behind has run.
+        of_kind.retain(|_, bus| Arc::strong_count(bus) > 1 || !bus.is_idle());
         let bus = Bus::start(place, device, watchdog)?;
-        of_kind.insert(place.to_owned(), Arc::downgrade(&bus));
+        of_kind.insert(place.to_owned(), Arc::clone(&bus));
         Ok(bus)
     }
 }

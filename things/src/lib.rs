@@ -1,12 +1,11 @@
 //! Devices of this machine: the only crate that touches a bus, a pin or a file of sysfs.
 //!
 //! A deployment's [`Grant`] says which device a label of a Thing may touch; [`Hardware::claim`] turns it into a
-//! [`Slot`], through which a handler's host makes its calls. Each bus has one thread ([`bus`]); a call is a message to
+//! [`Slot`], through which a handler's host makes its calls. Each bus has one thread (`bus.rs`); a call is a message to
 //! it and its answer, so nothing here blocks an async runtime, and no runtime is needed.
 //! With a [`Board`] the places `board:..` are a simulated Raspberry Pi, behind the same grants, threads and limits.
 //! This crate knows no Thing Description, no handler and no wire format.
 #![deny(missing_docs)]
-#![expect(rustdoc::private_intra_doc_links, reason = "the head names the private module where the threads are")]
 
 mod bus;
 mod error;

@@ -80,7 +80,7 @@ pub struct Edge {
     pub at: Instant,
 }
 
-/// Where the edges of a watched line go. Called on a bus thread: it must not block, nor call back into its line.
+/// Where the edges of a watched line go. Called on a bus thread: it must not block, nor call a slot or the board.
 pub type EdgeSink = Arc<dyn Fn(Edge) + Send + Sync>;
 
 /// The size of a file system.

@@ -30,7 +30,7 @@ pub(crate) async fn property(State(http): State<Shared>, target: Target, request
     if !property.observable {
         return Err(Problem::new(Kind::NOT_FOUND, format!("the property `{}` is not observable", target.name)).into());
     }
-    poll(&http, &target, Observed::Property(target.name.to_string()), &request).await
+    poll(&http, &target, Observed::Property(target.name.to_string()), request.method()).await
 }
 
 /// `/events/{name}/longpoll`
@@ -38,12 +38,12 @@ pub(crate) async fn event(State(http): State<Shared>, target: Target, request: R
     if !target.thing.description().events.contains_key(&*target.name) {
         return Err(target.unknown(AffordanceKind::Event).into());
     }
-    poll(&http, &target, Observed::Event(target.name.to_string()), &request).await
+    poll(&http, &target, Observed::Event(target.name.to_string()), request.method()).await
 }
 
-async fn poll(http: &Shared, target: &Target, observed: Observed, request: &Request) -> Answer {
-    Methods::READ.admit(request.method())?;
-    if request.method() == Method::HEAD {
+async fn poll(http: &Shared, target: &Target, observed: Observed, method: &Method) -> Answer {
+    Methods::READ.admit(method)?;
+    if *method == Method::HEAD {
         return Ok(answer(Body::empty()));
     }
     let _place = observe::place(http)?;

@@ -17,7 +17,7 @@ use super::target::{Target, context};
 use super::{Shared, body, negotiate, observe};
 use crate::exposed_thing::Observed;
 use crate::exposed_thing::description::{Description, Property};
-use crate::interaction::{AffordanceKind, Payload};
+use crate::interaction::{AffordanceKind, Context, Payload};
 
 const MEDIA_JSON: &str = "application/json";
 
@@ -32,7 +32,7 @@ pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Req
     }
     match offers(request.headers(), media, property.observable)? {
         EVENT_STREAM => observe::stream(&http, &target.thing, Observed::Property(target.name.into()), &request),
-        _ => read(&target, &request).await,
+        _ => read(&target, context(request.uri())?).await,
     }
 }
 
@@ -50,8 +50,8 @@ fn offers<'a>(headers: &axum::http::HeaderMap, media: &'a str, observable: bool)
     })
 }
 
-async fn read(target: &Target, request: &Request) -> Answer {
-    let reading = target.thing.read_property(&target.name, &context(request.uri())?).await?;
+async fn read(target: &Target, context: Context) -> Answer {
+    let reading = target.thing.read_property(&target.name, &context).await?;
     let mut response = Response::new(Body::empty());
     stamp(response.headers_mut(), &reading, Instant::now(), SystemTime::now());
     *response.body_mut() = Body::from(reading.body);

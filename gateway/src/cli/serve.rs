@@ -81,6 +81,7 @@ fn hint_for(error: &StartupError) -> Option<&'static str> {
         StartupError::Store { .. } => {
             Some("check that the data directory can be written, or choose one with --data-dir")
         }
+        StartupError::Engine { .. } | StartupError::Things { .. } => None,
         StartupError::Listen { .. } => Some("another program may listen there; choose another address with --listen"),
     }
 }

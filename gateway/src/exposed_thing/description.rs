@@ -102,7 +102,7 @@ impl Description {
     /// DataSchema does not compile.
     pub fn of(model: &Value, naming: &Naming<'_>, revision: u64, now: SystemTime) -> Result<Self, TdError> {
         let text = serde_json::to_vec(model).map_err(|error| schema_error("", &error.to_string()))?;
-        let instance = Instance { id: naming.id.as_str(), title: naming.title, ..Instance::default() };
+        let instance = Instance { title: naming.title, ..Instance::new(naming.id.as_str()) };
         let mut thing = ThingModel::parse(&text)?.instantiate(&instance)?;
         if let Some(description) = naming.description {
             thing.description = Some(description.to_owned());

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use handler_host::{Capabilities, Config, HandlerComponent, HandlerError, Limits, Signal, ThingClock, Value};
-use serde_json::json;
 use things::{Grant, Slot};
 use tokio::sync::mpsc;
 
@@ -74,15 +73,10 @@ impl VersionTemplate {
     pub(crate) fn grants(&self, component: &HandlerComponent) -> Vec<serde_json::Value> {
         let wanted = component.wants().iter().map(|want| {
             let grant = self.grants.get(&want.label);
-            let mut shown = json!({
-                "label": want.label,
-                "kind": want.kind,
-                "description": want.description,
-                "optional": want.optional,
-                "granted": grant.is_some(),
-            });
-            if let (Some(grant), Some(members)) = (grant, shown.as_object_mut()) {
-                members.insert("grant".to_owned(), serde_json::to_value(grant).unwrap_or_default());
+            let mut shown = serde_json::to_value(want).unwrap_or_default();
+            shown["granted"] = grant.is_some().into();
+            if let Some(grant) = grant {
+                shown["grant"] = serde_json::to_value(grant).unwrap_or_default();
             }
             shown
         });

@@ -24,5 +24,5 @@ pub(crate) struct Parts {
 /// One of the gateway's own Thing Models.
 pub(super) fn own_model(name: &str) -> Result<serde_json::Value, String> {
     let model = thing_descriptions::model(name).ok_or_else(|| format!("the Thing Model `{name}` is missing"))?;
-    Ok(model.to_json())
+    Ok(model.to_json().clone())
 }

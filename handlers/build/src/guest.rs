@@ -23,9 +23,13 @@ pub(crate) fn find(request: &BuildRequest) -> Result<Guest> {
         Some(name) => metadata.packages.iter().find(|package| package.name.as_str() == name).with_context(|| {
             format!("there is no package `{name}` in the workspace at {}", request.manifest_dir.display())
         })?,
-        None => metadata.root_package().with_context(|| {
-            format!("{} is a workspace without a package of its own\nhint: name the package", manifest.display())
-        })?,
+        None => {
+            let manifest = manifest.canonicalize()?;
+            let mine = metadata.packages.iter().find(|package| package.manifest_path.as_std_path() == manifest);
+            mine.with_context(|| {
+                format!("{} is a workspace without a package of its own\nhint: name the package", manifest.display())
+            })?
+        }
     };
     if package.targets.iter().any(|target| target.is_kind(cargo_metadata::TargetKind::CDyLib)) {
         bail!(

@@ -72,11 +72,17 @@ fn open(path: &str, flags: OFlags) -> Result<File, DeviceError> {
         .find_map(|root| Some((root, path.strip_prefix(root)?)))
         .ok_or_else(|| DeviceError::Denied { what: format!("{path}: neither below /sys nor below /proc") })?;
     open_beneath(root, rest, flags).map_err(|error| match error {
-        DeviceError::Bus { source, .. } if source.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => {
+        DeviceError::Bus { source, .. } if leads_out(&source) => {
             DeviceError::Denied { what: format!("{path}: leads out of {root}") }
         }
         other => other,
     })
+}
+
+/// What `openat2` answers to `..` above the root and to the magic links of a process.
+fn leads_out(error: &std::io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::XDEV | Errno::LOOP))
 }
 
 /// Opens `rest` below the folder `root`. Links are followed (all of `/sys/class` is links), but not out of `root`.
@@ -117,7 +123,7 @@ mod tests {
     fn nothing_leads_out_of_its_root() {
         for path in ["/proc/self/root/etc/hostname", "/proc/../etc/hostname", "/etc/hostname"] {
             let error = read(path).unwrap_err();
-            assert!(matches!(error, DeviceError::Denied { .. } | DeviceError::Bus { .. }), "{path}: {error}");
+            assert!(matches!(error, DeviceError::Denied { .. }), "{path}: {error}");
         }
     }
 

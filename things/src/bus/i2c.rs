@@ -1,6 +1,7 @@
 //! An I2C bus: the kernel's, or the simulated board's. It judges nothing: grants are checked before (`crate::filter`).
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Instant;
 
 use embedded_hal::i2c::{I2c, Operation, SevenBitAddress};
@@ -44,11 +45,13 @@ impl LinuxI2c {
     }
 
     fn transaction(&mut self, address: u8, messages: &[I2cOperation]) -> Result<Vec<Vec<u8>>, DeviceError> {
-        if !self.chips.contains_key(&address) {
-            let chip = I2cdev::new(&self.path).map_err(|error| DeviceError::from_io(&self.path, error.into(), HINT))?;
-            self.chips.insert(address, chip);
-        }
-        let Some(chip) = self.chips.get_mut(&address) else { return Err(DeviceError::Busy) };
+        let chip = match self.chips.entry(address) {
+            Entry::Occupied(chip) => chip.into_mut(),
+            Entry::Vacant(free) => {
+                let chip = I2cdev::new(&self.path);
+                free.insert(chip.map_err(|error| DeviceError::from_io(&self.path, error.into(), HINT))?)
+            }
+        };
         let mut reads: Vec<Vec<u8>> = messages.iter().filter_map(buffer).collect();
         let mut free = reads.iter_mut();
         let mut operations: Vec<Operation<'_>> = Vec::with_capacity(messages.len());
@@ -59,8 +62,14 @@ impl LinuxI2c {
             }
         }
         let result = I2c::<SevenBitAddress>::transaction(chip, address, &mut operations);
-        result.map_err(|error| self.failed(address, error.inner()))?;
-        Ok(reads)
+        drop(operations);
+        let Err(error) = result else { return Ok(reads) };
+        let error = self.failed(address, error.inner());
+        if !matches!(error, DeviceError::Nack(_) | DeviceError::ArbitrationLoss { .. }) {
+            // An adapter that was unplugged and plugged in again is another file.
+            self.chips.remove(&address);
+        }
+        Err(error)
     }
 
     /// The meaning of a failed transfer (Documentation/i2c/fault-codes.rst), where it differs from a failed opening.

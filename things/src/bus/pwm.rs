@@ -3,6 +3,7 @@
 //! Invariant: a channel is exported, set to its frequency and its fail-safe duty (else 0) and only then enabled.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rppal::pwm::{Channel, Error, Pwm};
 
@@ -76,11 +77,10 @@ impl Channels {
 
 impl KernelPwm {
     fn open(&mut self, grant: &PwmGrant) -> Result<&Pwm, DeviceError> {
-        if !self.0.contains_key(&grant.channel) {
-            let channel = open(grant).map_err(|error| failed(grant, error))?;
-            self.0.insert(grant.channel, channel);
+        match self.0.entry(grant.channel) {
+            Entry::Occupied(channel) => Ok(channel.into_mut()),
+            Entry::Vacant(free) => Ok(free.insert(open(grant).map_err(|error| failed(grant, error))?)),
         }
-        self.0.get(&grant.channel).ok_or(DeviceError::Busy)
     }
 }
 

@@ -43,8 +43,11 @@ impl SpiChip {
             }
         }
         let result = device.transaction(&mut messages);
-        result.map_err(|error| DeviceError::from_io(&self.path, copy(error.inner()), HINT))?;
-        Ok(reads)
+        drop(messages);
+        let Err(error) = result else { return Ok(reads) };
+        // An adapter that was unplugged and plugged in again is another file.
+        self.device = None;
+        Err(DeviceError::from_io(&self.path, copy(error.inner()), HINT))
     }
 
     fn open(&mut self, grant: &SpiGrant) -> Result<&mut SpidevDevice, DeviceError> {

@@ -19,7 +19,7 @@ fn meter() -> Arc<Meter> {
     Arc::new(Meter::new(None, Instant::now()))
 }
 
-/// Occupies the bus until the returned sender is used or dropped; the task gives the answer of the call.
+/// Occupies the bus until the returned sender is used (99) or dropped (98); the task gives the answer of the call.
 async fn hang(
     bus: &Arc<Bus<Log>>,
     limit: Duration,
@@ -29,9 +29,9 @@ async fn hang(
     let (bus, meter) = (Arc::clone(bus), meter());
     let call = tokio::spawn(async move {
         let operation = move |log: &mut Log| {
-            let _ = started.send(());
-            let _ = released.recv();
-            log.0.push(99);
+            started.send(()).unwrap();
+            let told = released.recv().is_ok();
+            log.0.push(if told { 99 } else { 98 });
             Ok(99)
         };
         bus.call(&meter, limit, operation).await
@@ -56,7 +56,7 @@ async fn settled(bus: &Bus<Log>) -> Vec<u32> {
 async fn calls_run_in_order_and_answer() {
     let (bus, own) = (bus(), meter());
     for n in 0..10 {
-        let answer = bus.call(&own, LIMIT, move |log: &mut Log| {
+        let answer = bus.call(&own, LONG, move |log: &mut Log| {
             log.0.push(n);
             Ok(n * 2)
         });

@@ -53,7 +53,7 @@ pub enum MultiWrite {
 /// A set of 8-bit registers. In TOML a list of numbers and of inclusive `[first, last]` ranges:
 /// `[0xD0, [0x88, 0xA1], [0xE1, 0xFE]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<RegisterEntry>")]
+#[serde(try_from = "Vec<RegisterEntry>", into = "Vec<u8>")]
 pub struct Registers {
     words: [u64; 4],
 }
@@ -77,6 +77,12 @@ impl Registers {
     #[must_use]
     pub fn contains_run(&self, first: u8, count: usize) -> bool {
         (0..count).all(|step| u8::try_from(usize::from(first) + step).is_ok_and(|register| self.contains(register)))
+    }
+}
+
+impl From<Registers> for Vec<u8> {
+    fn from(registers: Registers) -> Self {
+        (0..=u8::MAX).filter(|register| registers.contains(*register)).collect()
     }
 }
 

@@ -7,6 +7,16 @@ use super::{BOARD, check_device};
 /// The place of the header of a Raspberry Pi, whatever its chip is called.
 pub(crate) const PI: &str = "pi";
 
+/// `pi` for the chip of a Raspberry Pi's header, so that both of its names clash; any other chip as it is.
+pub(super) fn header_or(chip: String) -> String {
+    const HEADERS: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
+    if !chip.starts_with("/dev/") || rppal::system::DeviceInfo::new().is_err() {
+        return chip;
+    }
+    let label = gpiocdev::Chip::from_path(&chip).and_then(|chip| chip.info()).map(|found| found.label);
+    if label.is_ok_and(|label| HEADERS.contains(&label.as_str())) { PI.to_owned() } else { chip }
+}
+
 /// One GPIO line. Levels are logical: with `active-low`, high is the electrically low level.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

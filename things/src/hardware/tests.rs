@@ -168,6 +168,19 @@ async fn an_output_is_driven_and_goes_to_its_fail_safe_level() {
 }
 
 #[tokio::test]
+async fn the_next_holder_comes_after_the_release_of_the_last() {
+    let (hardware, board) = hardware();
+    let text = format!("{RELAY}fail-safe = false");
+    for _ in 0..200 {
+        gpio(&hardware, &text).write(Level::High).await.unwrap();
+        let next = gpio(&hardware, &text);
+        next.write(Level::High).await.unwrap();
+        assert_eq!(next.read().await.unwrap(), Level::High);
+        assert!(board.snapshot().relay.on, "an old release has switched off what the next holder switched on");
+    }
+}
+
+#[tokio::test]
 async fn an_active_low_fail_safe_is_logical() {
     let (hardware, board) = hardware();
     let relay = claim(&hardware, &format!("{RELAY}active-low = true\nfail-safe = false"));
@@ -181,7 +194,7 @@ async fn edges_of_the_button_arrive_in_order() {
     let button = gpio(&hardware, BUTTON);
     let (sender, mut edges) = tokio::sync::mpsc::channel(8);
     let sink: crate::EdgeSink = Arc::new(move |edge| {
-        let _ = sender.try_send(edge.level);
+        sender.try_send(edge.level).unwrap();
     });
     button.watch(EdgeKind::Both, sink).await.unwrap();
     assert_eq!(button.read().await.unwrap(), Level::Low);

@@ -29,7 +29,7 @@ fn values_are_checked_and_told() {
 async fn a_press_ends_by_itself_and_is_told_twice() {
     let board = Board::new();
     let mut changed = board.changed();
-    board.press("button", 30).unwrap();
+    board.press("button", 300).unwrap();
     assert!(board.snapshot().button.pressed);
     let released = changed.wait_for(|_| !board.snapshot().button.pressed);
     tokio::time::timeout(Duration::from_secs(10), released).await.unwrap().unwrap();

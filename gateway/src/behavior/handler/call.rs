@@ -4,7 +4,7 @@
 //! the handler's last words, and the Thing's task makes another one.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use handler_host::{Answer as Answered, CallReport, Fault, HandlerError, HandlerInstance, Signal};
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use super::status::HandlerState;
 use super::task::Task;
 use crate::interaction::InteractionError;
 use crate::store::Batch;
+use crate::utc::Rfc3339;
 
 /// When who got `busy` or `unavailable` may ask again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -82,7 +83,12 @@ impl Task {
         tracing::warn!(thing = %self.outlet.name(), version = self.version.number, kind, detail, "the handler was lost");
         self.last_failure.clone_from(&detail);
         self.status.fault(kind, detail.clone());
-        self.tell_control("fault", &serde_json::json!({ "kind": kind, "detail": detail, "version": self.version.number }));
+        self.tell_control("fault", &serde_json::json!({
+            "time": Rfc3339(SystemTime::now()).to_string(),
+            "kind": kind,
+            "detail": detail,
+            "version": self.version.number,
+        }));
         if self.end_actions(false) {
             self.fail_safe().await;
         }
@@ -100,7 +106,7 @@ impl Task {
             } else {
                 InteractionError::Handler(HandlerError::Fault(Fault::Failed("the handler was lost while this action ran".to_owned())))
             };
-            self.outlet.actions.end(*id, Err(error), std::time::SystemTime::now());
+            self.outlet.actions.end(*id, Err(error), SystemTime::now());
         }
         !unfinished.is_empty()
     }

@@ -133,6 +133,7 @@ impl Task {
         self.instance = None;
         reason.clone_into(&mut self.last_failure);
         let ended = self.end_actions(true);
+        let failed_digest = self.version.component.digest().to_string();
         let describes_alike = self.version.component.digest() == canary.previous.component.digest();
         self.version = canary.previous;
         self.record.switch_to(self.version.number);
@@ -147,7 +148,13 @@ impl Task {
         if ended {
             self.fail_safe().await;
         }
-        let data = serde_json::json!({ "from": failed, "to": self.version.number, "reason": reason, "automatic": true });
+        let data = serde_json::json!({
+            "from": failed_digest,
+            "to": self.version.component.digest().to_string(),
+            "version": self.version.number,
+            "reason": reason,
+            "automatic": true,
+        });
         self.tell_control("rolledBack", &data);
         // Boxed: a start may roll back, and a rollback starts.
         Box::pin(self.start(Origin::Swapped)).await;

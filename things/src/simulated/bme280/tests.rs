@@ -41,7 +41,7 @@ fn the_calibration_is_that_of_the_worked_example() {
     let low = bench.read(0x88, 26);
     let words: Vec<i16> = low[..24].chunks(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
     // dig_P1 = 36477 needs 16 bits without a sign.
-    assert_eq!(words, [27504, 26435, -1000, 36477_u16 as i16, -10685, 3024, 2855, 140, -7, 15500, -14600, 6000]);
+    assert_eq!(words, [27504, 26435, -1000, 36477_u16.cast_signed(), -10685, 3024, 2855, 140, -7, 15500, -14600, 6000]);
     assert_eq!(low[25], 75, "dig_H1 at 0xA1");
     assert_eq!(bench.read(0xE1, 7), [0x6A, 0x01, 0x00, 0x13, 0x29, 0x03, 0x1E]);
 }
