@@ -22,6 +22,8 @@ mod stall;
 mod stamp;
 mod status;
 mod target;
+#[cfg(test)]
+mod tests;
 mod things;
 
 use std::sync::Arc;
@@ -143,7 +145,9 @@ pub fn behind_layers(answered: Router, waiting: Router, config: &Config) -> Rout
 }
 
 /// A page of another origin may read nothing (there is no CORS) and may not write either.
-fn cross_origin(config: &Config) -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError) -> axum::response::Response + Clone + use<>> {
+fn cross_origin(
+    config: &Config,
+) -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError) -> axum::response::Response + Clone + use<>> {
     let layer = CsrfLayer::new();
     let layer = match config.base_url.as_deref().map(|base| CsrfLayer::new().add_trusted_origin(base)) {
         Some(Ok(trusting)) => trusting,

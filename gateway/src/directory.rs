@@ -15,7 +15,11 @@ use crate::td::{Reader, dressed};
 pub(crate) const MEDIA_LISTING: &str = "application/ld+json";
 
 /// The directory's own Thing Description, with an `item` link to each of `things` (their paths).
-pub(crate) fn describe<'a>(description: &Description, reader: Reader<'_>, things: impl Iterator<Item = &'a str>) -> Thing {
+pub(crate) fn describe<'a>(
+    description: &Description,
+    reader: Reader<'_>,
+    things: impl Iterator<Item = &'a str>,
+) -> Thing {
     let origin = reader.origin;
     let mut thing = dressed(description, reader);
     thing.context.add(CONTEXT_DISCOVERY);
@@ -25,7 +29,8 @@ pub(crate) fn describe<'a>(description: &Description, reader: Reader<'_>, things
         listing.forms = vec![Form::new(href).op(&[Op::ReadProperty]).content_type(MEDIA_LISTING)];
     }
     if let Some(retrieve) = thing.actions.get_mut("retrieveThing") {
-        let form = Form::new(format!("{origin}/things/{{id}}")).op(&[Op::InvokeAction]).content_type(CONTENT_TYPE_DEFAULT);
+        let form =
+            Form::new(format!("{origin}/things/{{id}}")).op(&[Op::InvokeAction]).content_type(CONTENT_TYPE_DEFAULT);
         retrieve.forms = vec![form.method("GET").response(MEDIA_TD)];
     }
     thing.links.extend(things.map(|path| Link::new(REL_ITEM, format!("{origin}{path}")).media_type(MEDIA_TD)));

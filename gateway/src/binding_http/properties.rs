@@ -45,9 +45,8 @@ pub(crate) fn methods_of(property: &Property) -> Methods {
 fn offers<'a>(headers: &axum::http::HeaderMap, media: &'a str, observable: bool) -> Result<&'a str, Problem> {
     let offers = [media, EVENT_STREAM];
     let offers = if observable { &offers[..] } else { &offers[..1] };
-    negotiate::media(headers, offers).ok_or_else(|| {
-        Problem::new(Kind::NOT_ACCEPTABLE, format!("what can be given: {}", offers.join(", ")))
-    })
+    negotiate::media(headers, offers)
+        .ok_or_else(|| Problem::new(Kind::NOT_ACCEPTABLE, format!("what can be given: {}", offers.join(", "))))
 }
 
 async fn read(target: &Target, context: Context) -> Answer {

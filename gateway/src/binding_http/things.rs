@@ -32,7 +32,8 @@ pub(crate) async fn description(State(http): State<Shared>, target: Target, requ
     match accepted(&parts.headers, &[MEDIA_TD, MEDIA_JSON, MEDIA_LD, MEDIA_HTML])? {
         // For people the page shows the Thing.
         MEDIA_HTML => {
-            let page = HeaderValue::try_from(format!("/ui#{}", target.thing.path())).unwrap_or(HeaderValue::from_static("/ui"));
+            let page = HeaderValue::try_from(format!("/ui#{}", target.thing.path()))
+                .unwrap_or(HeaderValue::from_static("/ui"));
             Ok((StatusCode::SEE_OTHER, [(LOCATION, page), (VARY, HeaderValue::from_static(VARIES))]).into_response())
         }
         media => {
@@ -64,7 +65,8 @@ fn document(http: &Http, thing: &ExposedThing, parts: &Parts) -> Arc<Document> {
 /// The document, or 304 to who has it.
 fn fresh(headers: &HeaderMap, media: &str, body: &bytes::Bytes, etag: &HeaderValue) -> Response {
     let known = etag.to_str().is_ok_and(|etag| negotiate::is_current(headers, etag));
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { Body::from(body.clone()).into_response() };
+    let mut response =
+        if known { StatusCode::NOT_MODIFIED.into_response() } else { Body::from(body.clone()).into_response() };
     let out = response.headers_mut();
     out.insert(ETAG, etag.clone());
     out.insert(VARY, HeaderValue::from_static(VARIES));

@@ -75,14 +75,21 @@ pub(crate) struct TdCache {
 
 impl TdCache {
     /// The document of `path` for `reader`, made by `make` if it is not at hand.
-    pub(crate) fn get(&self, path: &str, state: State, reader: Reader<'_>, make: impl FnOnce() -> Value) -> Arc<Document> {
+    pub(crate) fn get(
+        &self,
+        path: &str,
+        state: State,
+        reader: Reader<'_>,
+        make: impl FnOnce() -> Value,
+    ) -> Arc<Document> {
         let mut first = true;
         if let Some(resource) = self.lock().get(path)
             && resource.state.is(&state)
         {
-            let known = resource.readers.iter().find(|(origin, language, _)| {
-                **origin == *reader.origin && language.as_deref() == reader.language
-            });
+            let known = resource
+                .readers
+                .iter()
+                .find(|(origin, language, _)| **origin == *reader.origin && language.as_deref() == reader.language);
             if let Some((_, _, document)) = known {
                 return Arc::clone(document);
             }

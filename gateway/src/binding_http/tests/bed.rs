@@ -43,7 +43,8 @@ pub(super) struct Answered {
 
 impl Answered {
     pub(super) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(&self.body)))
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
@@ -60,7 +61,13 @@ impl Bed {
         let folder = TempDir::new().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let servient = Arc::new(Servient::new(config, described(&own_model("directory"), &ThingId::mint())));
-        let (board, _) = thing(&store, "board", "/things/board", &own_model("board"), Behavior::Board(BoardBehavior::new(Board::new())));
+        let (board, _) = thing(
+            &store,
+            "board",
+            "/things/board",
+            &own_model("board"),
+            Behavior::Board(BoardBehavior::new(Board::new())),
+        );
         servient.expose(Arc::new(board));
         let (inbox, messages) = mpsc::channel(8);
         let behavior = HandlerBehavior::new(inbox);
@@ -145,11 +152,16 @@ async fn lamp_task(mut messages: mpsc::Receiver<Message>, outlet: Arc<Outlet>) {
     while let Some(message) = messages.recv().await {
         // A reply that nobody waits for any more is no failure.
         let _gone = match message {
-            Message::Read { name, reply, .. } => reply.send(match &*name {
-                "on" => Ok(Answer::now(on.clone())),
-                "level" => Ok(Answer::now(level.clone())),
-                _ => Err(InteractionError::Unavailable { detail: "no meter".into(), retry_after: Duration::from_secs(7) }),
-            }).is_err(),
+            Message::Read { name, reply, .. } => reply
+                .send(match &*name {
+                    "on" => Ok(Answer::now(on.clone())),
+                    "level" => Ok(Answer::now(level.clone())),
+                    _ => Err(InteractionError::Unavailable {
+                        detail: "no meter".into(),
+                        retry_after: Duration::from_secs(7),
+                    }),
+                })
+                .is_err(),
             Message::Write { values, reply, .. } => {
                 for (name, value) in values {
                     match &*name {
@@ -163,11 +175,13 @@ async fn lamp_task(mut messages: mpsc::Receiver<Message>, outlet: Arc<Outlet>) {
                 }
                 reply.send(Ok(())).is_err()
             }
-            Message::Invoke { name, input, reply, .. } => reply.send(Ok(match &*name {
-                "fade" => Outcome::Running,
-                "blink" => Outcome::Done(Some(HandlerValue::Integer(times(input)))),
-                _ => Outcome::Done(None),
-            })).is_err(),
+            Message::Invoke { name, input, reply, .. } => reply
+                .send(Ok(match &*name {
+                    "fade" => Outcome::Running,
+                    "blink" => Outcome::Done(Some(HandlerValue::Integer(times(input)))),
+                    _ => Outcome::Done(None),
+                }))
+                .is_err(),
             Message::Cancel { reply, .. } => reply.send(Ok(())).is_err(),
             _ => false,
         };

@@ -82,7 +82,9 @@ async fn beyond_the_limit_connections_are_told_so() {
 async fn the_shutdown_drains_and_then_cuts() {
     let bed = Bed::new();
     let served = served(&bed, quick()).await;
-    let mut open = ask(served.address, "GET /things/lamp/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").await;
+    let mut open =
+        ask(served.address, "GET /things/lamp/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+            .await;
     let mut begun = [0; 15];
     open.read_exact(&mut begun).await.unwrap();
     served.stop.send(()).unwrap();
@@ -97,7 +99,9 @@ async fn a_stream_that_ends_by_itself_does_not_hold_the_shutdown() {
     let bed = Bed::new();
     let limits = Limits { drain: Duration::from_secs(60), ..Limits::default() };
     let served = served(&bed, limits).await;
-    let open = ask(served.address, "GET /things/lamp/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n").await;
+    let open =
+        ask(served.address, "GET /things/lamp/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")
+            .await;
     open.readable().await.unwrap();
     bed.servient.stop();
     served.stop.send(()).unwrap();
@@ -108,7 +112,12 @@ async fn a_stream_that_ends_by_itself_does_not_hold_the_shutdown() {
 async fn nonsense_on_the_wire_closes_one_connection_only() {
     let bed = Bed::new();
     let served = served(&bed, quick()).await;
-    for nonsense in ["\0\0\0\0", "GET\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"] {
+    for nonsense in [
+        "\0\0\0\0",
+        "GET\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    ] {
         assert!(!all_of(ask(served.address, nonsense).await).await.contains("200 OK"), "{nonsense:?}");
     }
     assert!(all_of(ask(served.address, GET).await).await.starts_with("HTTP/1.1 200"));

@@ -48,13 +48,19 @@ async fn links_lead_to_the_directory_the_handler_and_the_model() {
         link("type", "/things/lamp/model", "application/tm+json"),
     ]);
     let sorted = |links: &Value| {
-        let mut links: Vec<String> = links.as_array().unwrap().iter().map(|link| format!("{} {} {}", link["rel"], link["href"], link["type"])).collect();
+        let mut links: Vec<String> = links
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|link| format!("{} {} {}", link["rel"], link["href"], link["type"]))
+            .collect();
         links.sort();
         links
     };
     assert_eq!(sorted(&document["links"]), sorted(&expected));
     let directory = bed.get("/.well-known/wot").await.json();
-    let items: Vec<&Value> = directory["links"].as_array().unwrap().iter().filter(|link| link["rel"] == "item").collect();
+    let items: Vec<&Value> =
+        directory["links"].as_array().unwrap().iter().filter(|link| link["rel"] == "item").collect();
     assert_eq!(items.len(), 2);
     assert_eq!(directory["properties"]["things"]["forms"][0]["contentType"], "application/ld+json");
 }
@@ -116,7 +122,9 @@ async fn the_page_lets_nothing_foreign_in() {
         assert!(answer.header("content-security-policy").starts_with("default-src 'self'"), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         let text = String::from_utf8(answer.body).unwrap();
-        for foreign in ["innerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "style=\"", "onclick"] {
+        for foreign in
+            ["innerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "style=\"", "onclick"]
+        {
             assert!(!text.contains(foreign), "{foreign} in {path}");
         }
     }

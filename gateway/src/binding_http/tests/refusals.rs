@@ -15,7 +15,10 @@ fn put(content_type: &str, body: impl Into<Body>) -> Request<Body> {
 
 fn refused(answer: &Answered, status: u16, kind: &str) {
     let body = answer.json();
-    assert_eq!((answer.status, body["type"].as_str().unwrap()), (status, format!("urn:tidegate:problem:{kind}").as_str()));
+    assert_eq!(
+        (answer.status, body["type"].as_str().unwrap()),
+        (status, format!("urn:tidegate:problem:{kind}").as_str())
+    );
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(body["status"], status);
     assert!(body["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
@@ -51,7 +54,9 @@ impl<S: futures_util::Stream> TakeBytes for S {}
 #[tokio::test]
 async fn wrong_accepts() {
     let bed = Bed::new();
-    for (path, accept) in [(ON, "image/png"), ("/things/lamp/properties/level", "text/event-stream"), ("/things", "text/html")] {
+    for (path, accept) in
+        [(ON, "image/png"), ("/things/lamp/properties/level", "text/event-stream"), ("/things", "text/html")]
+    {
         let request = Request::get(path).header("accept", accept).body(Body::empty()).unwrap();
         refused(&bed.send(request).await, 406, "not-acceptable");
     }
@@ -77,7 +82,9 @@ async fn no_body_is_parsed_as_something_else() {
     let bed = Bed::new();
     for seed in 0..200_u32 {
         // A small deterministic walk through odd bytes; the seed names the case.
-        let bytes: Vec<u8> = (0..seed % 23).map(|index| b"{}[]\",:01e.-tfn\\ \xff\x00"[((seed * 31 + index * 7) % 19) as usize]).collect();
+        let bytes: Vec<u8> = (0..seed % 23)
+            .map(|index| b"{}[]\",:01e.-tfn\\ \xff\x00"[((seed * 31 + index * 7) % 19) as usize])
+            .collect();
         let answer = bed.send(put("application/json", bytes)).await;
         assert!([204, 400].contains(&answer.status), "seed {seed}: {}", answer.status);
     }

@@ -85,13 +85,31 @@ async fn strange_paths_are_problems() {
     let bed = Bed::new();
     let long = format!("/things/{}", "a".repeat(4000));
     let strange = [
-        ("/nothing", 404), ("//", 404), ("/things/", 404), ("/things/none", 404), ("/things/lamp/", 404),
-        ("/things/lamp/properties/", 404), ("/things/lamp/properties/none", 404), ("/things/LAMP", 404),
-        ("/things/lamp/properties/on/", 404), ("/things/lamp/properties/on/x", 404), ("/things/board/handler", 404),
-        ("/things/lamp/handler/handler", 404), ("/things/%FF", 400), ("/things/lamp/properties/%C3%28", 400),
-        ("/things/%00", 404), ("/things/..%2f..%2fetc", 404), ("/things/%", 404), ("/things/lamp/actions/fade/1", 404),
-        ("/things/lamp/actions/fade/00000000-0000-0000-0000-000000000000", 404), ("/ui/..%2fCargo.toml", 404),
-        ("/ui/%FF", 404), ("/things/lamp%20", 404), ("/things/%6Camp", 200), (long.as_str(), 404), ("/things?limit=x", 400),
+        ("/nothing", 404),
+        ("//", 404),
+        ("/things/", 404),
+        ("/things/none", 404),
+        ("/things/lamp/", 404),
+        ("/things/lamp/properties/", 404),
+        ("/things/lamp/properties/none", 404),
+        ("/things/LAMP", 404),
+        ("/things/lamp/properties/on/", 404),
+        ("/things/lamp/properties/on/x", 404),
+        ("/things/board/handler", 404),
+        ("/things/lamp/handler/handler", 404),
+        ("/things/%FF", 400),
+        ("/things/lamp/properties/%C3%28", 400),
+        ("/things/%00", 404),
+        ("/things/..%2f..%2fetc", 404),
+        ("/things/%", 404),
+        ("/things/lamp/actions/fade/1", 404),
+        ("/things/lamp/actions/fade/00000000-0000-0000-0000-000000000000", 404),
+        ("/ui/..%2fCargo.toml", 404),
+        ("/ui/%FF", 404),
+        ("/things/lamp%20", 404),
+        ("/things/%6Camp", 200),
+        (long.as_str(), 404),
+        ("/things?limit=x", 400),
         ("/things/lamp/properties/on?a=%FF&&=&b", 200),
     ];
     for (path, status) in strange {
@@ -100,7 +118,11 @@ async fn strange_paths_are_problems() {
         if status >= 400 {
             assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
             let body = answer.json();
-            assert_eq!((body["status"].as_u64(), body["instance"].as_str().is_some()), (Some(status.into()), true), "{path}");
+            assert_eq!(
+                (body["status"].as_u64(), body["instance"].as_str().is_some()),
+                (Some(status.into()), true),
+                "{path}"
+            );
         }
     }
 }

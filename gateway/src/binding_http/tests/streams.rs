@@ -19,7 +19,8 @@ const SECOND: Duration = Duration::from_secs(5);
 async fn until(stream: &mut BodyDataStream, wanted: &str) -> String {
     let mut seen = String::new();
     while !seen.contains(wanted) {
-        let chunk = tokio::time::timeout(SECOND, stream.next()).await.unwrap_or_else(|_| panic!("no {wanted:?} in {seen:?}"));
+        let chunk =
+            tokio::time::timeout(SECOND, stream.next()).await.unwrap_or_else(|_| panic!("no {wanted:?} in {seen:?}"));
         seen.push_str(std::str::from_utf8(&chunk.expect("the stream goes on").unwrap()).unwrap());
     }
     seen
@@ -90,7 +91,8 @@ async fn a_client_that_vanishes_leaves_nothing_behind() {
         let first = stream(&bed, "/things/lamp/properties", &[SSE]).await;
         let second = stream(&bed, "/things/lamp/events", &[SSE]).await;
         assert_eq!(bed.lamp.notifications.listeners(), 2);
-        let full = bed.send(Request::get("/things/lamp/events").header(SSE.0, SSE.1).body(Body::empty()).unwrap()).await;
+        let full =
+            bed.send(Request::get("/things/lamp/events").header(SSE.0, SSE.1).body(Body::empty()).unwrap()).await;
         assert_eq!((full.status, full.header("retry-after")), (503, "1"));
         drop((first, second));
         assert_eq!(bed.lamp.notifications.listeners(), 0);
