@@ -79,7 +79,7 @@ type Shared = Arc<Http>;
 /// The whole binding, ready for [`serve`].
 pub fn router(servient: Arc<Servient>) -> Router {
     let observers = Arc::new(Semaphore::new(servient.config().limits.observers_max));
-    let http = Arc::new(Http { servient: Arc::clone(&servient), descriptions: TdCache::default(), observers });
+    let http = Arc::new(Http { servient, descriptions: TdCache::default(), observers });
     let answered = Router::new()
         .route("/", any(page::page))
         .route("/ui", any(page::page))
@@ -87,8 +87,9 @@ pub fn router(servient: Arc<Servient>) -> Router {
         .route(crate::td::DIRECTORY, any(things::directory))
         .route("/things", any(things::listing));
     let routes = [THING, HANDLER_OF_THING].into_iter().fold(Routes { answered, ..Routes::default() }, Routes::below);
-    let Routes { answered, invoked, awaited } = routes;
-    behind_layers(answered.with_state(Arc::clone(&http)), invoked.merge(awaited).with_state(http), servient.config())
+    let answered = routes.answered.with_state(Arc::clone(&http));
+    let waiting = routes.invoked.merge(routes.awaited).with_state(Arc::clone(&http));
+    behind_layers(answered, waiting, http.servient.config())
 }
 
 /// Path of a Thing; `thing` is its name or its id.

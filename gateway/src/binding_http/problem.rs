@@ -126,6 +126,7 @@ impl Problem {
         Self { close: true, ..self }
     }
 
+    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.kind.status
     }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::http::header::{
-    AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
+    AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -70,6 +70,8 @@ pub(crate) fn stamp(headers: &mut HeaderMap, reading: &Reading, now: Instant, no
     headers.insert(AGE, age);
     headers.insert(READING_QUALITY, quality(reading.quality, reading.simulated));
     headers.insert(CACHE_CONTROL, NO_CACHE);
+    // The same URL gives a stream to who asks for one.
+    headers.insert(VARY, HeaderValue::from_static("accept"));
     match &reading.content_type {
         ContentType::Json => {
             headers.insert(CONTENT_TYPE, JSON);

@@ -55,11 +55,11 @@ fn accepted<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Result<&'a str, Prob
 fn document(http: &Http, thing: &ExposedThing, parts: &Parts) -> Arc<Document> {
     let description = thing.description();
     let languages = td::languages(&description.thing);
-    let language = negotiate::language(&parts.headers, languages.iter().copied());
+    let language = negotiate::language(&parts.headers, &languages);
     let origin = origin(http.servient.config(), parts);
     let reader = Reader { origin: &origin, language };
     let state = DocumentState { description: Arc::clone(&description), surroundings: 0 };
-    http.descriptions.get(thing.path(), state, reader, || td::describe(thing, &description, reader).to_value())
+    http.descriptions.get(thing.path(), &state, reader, || td::describe(thing, &description, reader).to_value())
 }
 
 /// The document, or 304 to who has it.
@@ -95,7 +95,7 @@ pub(crate) async fn directory(State(http): State<Shared>, request: Request) -> A
     let surroundings = *http.servient.things_changed().borrow();
     let description = http.servient.directory();
     let state = DocumentState { description: Arc::clone(&description), surroundings };
-    let document = http.descriptions.get(DIRECTORY, state, reader, || {
+    let document = http.descriptions.get(DIRECTORY, &state, reader, || {
         let things = http.servient.things();
         directory::describe(&description, reader, things.iter().map(|thing| thing.path())).to_value()
     });
