@@ -1,1 +1,271 @@
+// The page: a card per Thing, live while it is open and visible.
+//
+// Everything that comes from a Thing is put into the page as text, never as markup.
 
+import { Problem, explore, findForm, follow, invokeAction, observeAllProperties, readProperty, writeProperty } from "./consumer.js";
+
+// A browser allows 6 connections per host on HTTP/1.1; two are left for requests.
+const STREAMS_MAX = 4;
+const REFRESH_MS = 10_000;
+
+const UNITS = {
+  DEG_C: "°C", PERCENT: "%", PA: "Pa", HectoPA: "hPa", BYTE: "bytes", SEC: "s", MilliSEC: "ms", MicroSEC: "µs", HZ: "Hz",
+  V: "V", A: "A", W: "W", LUX: "lx", UNITLESS: "",
+};
+
+/** An element with text and children. */
+function element(name, { text, className, ...attributes } = {}, ...children) {
+  const node = document.createElement(name);
+  if (text !== undefined) node.textContent = text;
+  if (className) node.className = className;
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
+const titleOf = (name, affordance) => affordance.title ?? name;
+const unitOf = (schema) => {
+  const unit = (schema.unit ?? "").split(/[:/#]/).pop();
+  return UNITS[unit] ?? unit;
+};
+
+function show(value) {
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+  return typeof value === "object" ? JSON.stringify(value, null, 2) : String(value);
+}
+
+/** An input for a value of `schema`: `{node, read, set}`. `read` gives undefined for "nothing entered". */
+function inputFor(schema, label) {
+  const named = { "aria-label": label };
+  if (schema.enum) {
+    const node = element("select", named, ...schema.enum.map((value) => element("option", { text: show(value) })));
+    return { node, read: () => schema.enum[node.selectedIndex], set: (value) => { node.selectedIndex = schema.enum.indexOf(value); } };
+  }
+  if (schema.type === "boolean") {
+    const node = element("input", { ...named, type: "checkbox" });
+    return { node, read: () => node.checked, set: (value) => { node.checked = value === true; } };
+  }
+  if (schema.type === "number" || schema.type === "integer") {
+    const node = element("input", { ...named, type: "number", step: schema.type === "integer" ? "1" : "any" });
+    if (schema.minimum !== undefined) node.min = schema.minimum;
+    if (schema.maximum !== undefined) node.max = schema.maximum;
+    if (schema.default !== undefined) node.value = schema.default;
+    return { node, read: () => (node.value === "" ? undefined : Number(node.value)), set: (value) => { node.value = value; } };
+  }
+  if (schema.type === "string") {
+    const node = element("input", { ...named, type: "text" });
+    if (schema.maxLength !== undefined) node.maxLength = schema.maxLength;
+    return { node, read: () => (node.value === "" ? undefined : node.value), set: (value) => { node.value = value; } };
+  }
+  const node = element("textarea", { ...named, rows: "2", placeholder: "JSON" });
+  const read = () => {
+    if (node.value.trim() === "") return undefined;
+    try {
+      return JSON.parse(node.value);
+    } catch {
+      throw new Problem({ detail: `${label}: this is no JSON` });
+    }
+  };
+  return { node, read, set: (value) => { node.value = JSON.stringify(value); } };
+}
+
+/** Runs `work` on a click, and says how it went. */
+function doing(button, outcome, work) {
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    outcome.className = "outcome";
+    outcome.textContent = "…";
+    try {
+      outcome.textContent = (await work()) ?? "done";
+    } catch (problem) {
+      outcome.classList.add("bad");
+      outcome.textContent = problem.message;
+    }
+    button.disabled = false;
+  });
+}
+
+/** A row of one property: `{node, update, refresh}`. */
+function propertyRow(name, property) {
+  const value = element("output", { className: "value", text: "–" });
+  const unit = element("span", { className: "unit", text: unitOf(property) });
+  const age = element("span", { className: "age" });
+  const node = element("div", { className: "property" }, element("span", { className: "name", text: titleOf(name, property) }), value, unit, age);
+  if (property.description) node.title = property.description;
+  let taken = 0;
+  let input;
+  const update = (content, seconds, quality = "") => {
+    value.textContent = show(content);
+    value.classList.toggle("block", typeof content === "object" && content !== null);
+    node.classList.remove("bad");
+    taken = Date.now() - 1000 * seconds;
+    age.dataset.quality = quality;
+    if (input && !node.contains(document.activeElement)) input.set(content);
+  };
+  const readable = findForm(property.forms, "readproperty", { defaults: ["readproperty", "writeproperty"] });
+  const refresh = async () => {
+    if (!readable) return;
+    try {
+      const reading = await readProperty(property);
+      update(reading.value, reading.age, reading.quality);
+    } catch (problem) {
+      node.classList.add("bad");
+      age.textContent = problem.message;
+      taken = 0;
+    }
+  };
+  const tick = () => {
+    if (taken) age.textContent = [`${Math.max(0, Math.round((Date.now() - taken) / 1000))} s`, age.dataset.quality].filter(Boolean).join(", ");
+  };
+  if (!property.readOnly && findForm(property.forms, "writeproperty", { defaults: ["readproperty", "writeproperty"] })) {
+    input = inputFor(property, `New value of ${titleOf(name, property)}`);
+    const button = element("button", { text: "Set", type: "button" });
+    const outcome = element("span", { className: "outcome", role: "status" });
+    node.append(element("span", { className: "controls" }, input.node, button, outcome));
+    doing(button, outcome, async () => {
+      await writeProperty(property, input.read());
+      await refresh();
+    });
+  }
+  return { node, update, refresh, tick, observable: property.observable === true };
+}
+
+/** Inputs for the members of an object, or one for anything else. */
+function inputs(schema) {
+  if (schema?.type === "object" && schema.properties) {
+    const members = Object.entries(schema.properties).map(([name, member]) => [name, inputFor(member, titleOf(name, member)), titleOf(name, member)]);
+    const nodes = members.map(([, input, title]) => element("label", {}, `${title} `, input.node));
+    const read = () => Object.fromEntries(members.map(([name, input]) => [name, input.read()]).filter(([, value]) => value !== undefined));
+    return { nodes, read };
+  }
+  const input = schema && inputFor(schema, schema.title ?? "Input");
+  return { nodes: input ? [input.node] : [], read: () => input?.read() };
+}
+
+function actionRow(name, action) {
+  const title = titleOf(name, action);
+  const button = element("button", { text: title, type: "button" });
+  if (action.description) button.title = action.description;
+  const outcome = element("span", { className: "outcome", role: "status" });
+  const variables = inputs(action.uriVariables && { type: "object", properties: action.uriVariables });
+  const form = findForm(action.forms, "invokeaction", { defaults: ["invokeaction"] });
+  let input = inputs(action.input);
+  if ((form?.contentType ?? "application/json") !== "application/json") {
+    const file = element("input", { type: "file", "aria-label": `File for ${title}` });
+    input = { nodes: [file], read: () => file.files[0] };
+  }
+  doing(button, outcome, async () => {
+    const progress = (status) => { outcome.textContent = status.progress === undefined ? status.status : show(status.progress); };
+    const output = await invokeAction(action, input.read(), variables.read(), progress);
+    return output === undefined ? "done" : show(output);
+  });
+  return element("div", { className: "action" }, ...input.nodes, ...variables.nodes, button, outcome);
+}
+
+const open = new Set();
+
+/** What is inside an open card: live while it is shown. */
+class Card {
+  constructor(thing, state) {
+    this.thing = thing;
+    this.state = state;
+    this.rows = new Map(Object.entries(thing.properties ?? {}).map(([name, property]) => [name, propertyRow(name, property)]));
+    const actions = Object.entries(thing.actions ?? {}).map(([name, action]) => actionRow(name, action));
+    this.node = element("div", { className: "body" });
+    if (thing.description) this.node.append(element("p", { text: thing.description }));
+    this.node.append(...[...this.rows.values()].map((row) => row.node), ...actions);
+  }
+
+  start() {
+    if (this.running) return;
+    this.running = true;
+    open.add(this);
+    for (const row of this.rows.values()) row.refresh();
+    this.timers = [setInterval(() => this.tick(), 1000), setInterval(() => this.refresh(), REFRESH_MS)];
+    this.stream();
+  }
+
+  stream() {
+    const streaming = [...open].filter((card) => card.end).length;
+    if (!this.running || this.end || streaming >= STREAMS_MAX) return;
+    const names = [...this.rows].filter(([, row]) => row.observable).map(([name]) => name);
+    this.end = observeAllProperties(this.thing, names, {
+      onValue: (name, value) => this.rows.get(name).update(value, 0),
+      onState: (live) => { this.state.textContent = live ? "live" : "reconnecting …"; },
+    });
+  }
+
+  tick() {
+    for (const row of this.rows.values()) row.tick();
+  }
+
+  /** What no stream brings, and how old and good the rest is. */
+  refresh() {
+    for (const row of this.rows.values()) row.refresh();
+    this.stream();
+  }
+
+  stop() {
+    this.timers?.forEach(clearInterval);
+    this.end?.();
+    this.end = undefined;
+    this.running = false;
+    this.state.textContent = "";
+    open.delete(this);
+  }
+}
+
+/** A card that begins when it is opened and ends when it is closed. */
+function foldable(title, load) {
+  const state = element("span", { className: "state", role: "status" });
+  const node = element("details", { className: "thing" }, element("summary", {}, element("span", { text: title }), state));
+  let card;
+  node.addEventListener("toggle", async () => {
+    if (!node.open) return card?.stop();
+    try {
+      card ??= new Card(await load(node), state);
+      if (!card.node.isConnected) node.querySelector("summary").after(card.node);
+      if (node.open && !document.hidden) card.start();
+    } catch (problem) {
+      state.textContent = problem.message;
+    }
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!card || !node.open) return;
+    if (document.hidden) card.stop();
+    else card.start();
+  });
+  return node;
+}
+
+function thingCard(thing) {
+  return foldable(thing.title, async (node) => {
+    if ((thing.links ?? []).some((link) => link.rel === "controlledBy")) {
+      node.append(foldable("Handler", () => follow(thing, "controlledBy")));
+    }
+    return thing;
+  });
+}
+
+async function main() {
+  const summary = document.getElementById("summary");
+  try {
+    const things = await explore();
+    const wanted = decodeURIComponent(location.hash.slice(1));
+    const cards = things.map((thing) => {
+      const node = thingCard(thing);
+      node.dataset.page = (thing.links ?? []).find((link) => link.rel === "alternate")?.href ?? "";
+      return node;
+    });
+    document.getElementById("things").replaceChildren(...cards);
+    summary.textContent = things.length === 1 ? "1 Thing" : `${things.length} Things`;
+    const chosen = cards.filter((node) => wanted && node.dataset.page.endsWith(`#${wanted}`));
+    for (const node of chosen.length ? chosen : cards.slice(0, 3)) node.open = true;
+    chosen[0]?.scrollIntoView();
+  } catch (problem) {
+    summary.textContent = problem.message;
+    setTimeout(main, 3000);
+  }
+}
+
+main();

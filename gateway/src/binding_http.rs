@@ -22,6 +22,8 @@ mod stall;
 mod stamp;
 mod status;
 mod target;
+#[cfg(test)]
+mod tests;
 mod things;
 
 use std::sync::Arc;
@@ -77,7 +79,7 @@ type Shared = Arc<Http>;
 /// The whole binding, ready for [`serve`].
 pub fn router(servient: Arc<Servient>) -> Router {
     let observers = Arc::new(Semaphore::new(servient.config().limits.observers_max));
-    let http = Arc::new(Http { servient: Arc::clone(&servient), descriptions: TdCache::default(), observers });
+    let http = Arc::new(Http { servient, descriptions: TdCache::default(), observers });
     let answered = Router::new()
         .route("/", any(page::page))
         .route("/ui", any(page::page))
@@ -85,8 +87,9 @@ pub fn router(servient: Arc<Servient>) -> Router {
         .route(crate::td::DIRECTORY, any(things::directory))
         .route("/things", any(things::listing));
     let routes = [THING, HANDLER_OF_THING].into_iter().fold(Routes { answered, ..Routes::default() }, Routes::below);
-    let Routes { answered, invoked, awaited } = routes;
-    behind_layers(answered.with_state(Arc::clone(&http)), invoked.merge(awaited).with_state(http), servient.config())
+    let answered = routes.answered.with_state(Arc::clone(&http));
+    let waiting = routes.invoked.merge(routes.awaited).with_state(Arc::clone(&http));
+    behind_layers(answered, waiting, http.servient.config())
 }
 
 /// Path of a Thing; `thing` is its name or its id.
@@ -143,7 +146,9 @@ pub fn behind_layers(answered: Router, waiting: Router, config: &Config) -> Rout
 }
 
 /// A page of another origin may read nothing (there is no CORS) and may not write either.
-fn cross_origin(config: &Config) -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError) -> axum::response::Response + Clone + use<>> {
+fn cross_origin(
+    config: &Config,
+) -> CsrfLayer<impl Fn(tower_http::csrf::ProtectionError) -> axum::response::Response + Clone + use<>> {
     let layer = CsrfLayer::new();
     let layer = match config.base_url.as_deref().map(|base| CsrfLayer::new().add_trusted_origin(base)) {
         Some(Ok(trusting)) => trusting,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use thing_descriptions::vocabulary::{CONTENT_TYPE_DEFAULT, MEDIA_TD, REL_ITEM};
+use thing_descriptions::vocabulary::{CONTENT_TYPE_DEFAULT, CONTEXT_DISCOVERY, MEDIA_TD, REL_ITEM};
 use thing_descriptions::{Form, Link, Op, Thing};
 
 use crate::exposed_thing::Description;
@@ -13,10 +13,13 @@ use crate::td::{Reader, dressed};
 
 /// Media type of the listing (WoT Discovery section 6.2.2.1.6).
 pub(crate) const MEDIA_LISTING: &str = "application/ld+json";
-const CONTEXT_DISCOVERY: &str = "https://www.w3.org/2022/wot/discovery";
 
 /// The directory's own Thing Description, with an `item` link to each of `things` (their paths).
-pub(crate) fn describe<'a>(description: &Description, reader: Reader<'_>, things: impl Iterator<Item = &'a str>) -> Thing {
+pub(crate) fn describe<'a>(
+    description: &Description,
+    reader: Reader<'_>,
+    things: impl Iterator<Item = &'a str>,
+) -> Thing {
     let origin = reader.origin;
     let mut thing = dressed(description, reader);
     thing.context.add(CONTEXT_DISCOVERY);
@@ -26,7 +29,8 @@ pub(crate) fn describe<'a>(description: &Description, reader: Reader<'_>, things
         listing.forms = vec![Form::new(href).op(&[Op::ReadProperty]).content_type(MEDIA_LISTING)];
     }
     if let Some(retrieve) = thing.actions.get_mut("retrieveThing") {
-        let form = Form::new(format!("{origin}/things/{{id}}")).op(&[Op::InvokeAction]).content_type(CONTENT_TYPE_DEFAULT);
+        let form =
+            Form::new(format!("{origin}/things/{{id}}")).op(&[Op::InvokeAction]).content_type(CONTENT_TYPE_DEFAULT);
         retrieve.forms = vec![form.method("GET").response(MEDIA_TD)];
     }
     thing.links.extend(things.map(|path| Link::new(REL_ITEM, format!("{origin}{path}")).media_type(MEDIA_TD)));

@@ -8,9 +8,7 @@ mod forms;
 mod language;
 
 use serde_json::Value;
-use thing_descriptions::vocabulary::{
-    MEDIA_TD, MEDIA_TM, REL_COLLECTION, REL_CONTROLLED_BY, REL_TYPE, TM_PREFIX,
-};
+use thing_descriptions::vocabulary::{MEDIA_TD, MEDIA_TM, REL_COLLECTION, REL_CONTROLLED_BY, REL_TYPE, TM_PREFIX};
 use thing_descriptions::{FieldError, Link, SecurityScheme, Thing, check_td};
 
 use crate::exposed_thing::{Description, ExposedThing};

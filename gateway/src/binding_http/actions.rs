@@ -81,7 +81,8 @@ pub(crate) async fn all(State(http): State<Shared>, target: Target, request: Req
     let (parts, _) = request.into_parts();
     let base = base(&http, &target, &parts);
     let listed = target.thing.query_all_actions().into_iter();
-    let of_action = |statuses: Vec<ActionStatus>| statuses.iter().map(|status| status::to_json(status, &base)).collect();
+    let of_action =
+        |statuses: Vec<ActionStatus>| statuses.iter().map(|status| status::to_json(status, &base)).collect();
     let document: Map<String, Value> = listed.map(|(name, statuses)| (name, of_action(statuses))).collect();
     Ok(([(CACHE_CONTROL, NO_CACHE)], Json(document)).into_response())
 }

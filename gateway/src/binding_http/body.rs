@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
@@ -15,6 +15,10 @@ use thing_descriptions::{JsonLimits, parse_json};
 
 use super::problem::{Kind, Problem};
 use crate::interaction::{InteractionError, Payload};
+
+/// How much of a refused body is taken before its connection is closed, and for how long.
+const DISCARDED_BYTES_MAX: usize = 32 << 20;
+const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How much is read, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -24,21 +28,39 @@ pub(crate) struct BodyLimits {
 }
 
 /// The whole body.
-pub(crate) async fn bytes(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {
+pub(crate) async fn bytes(headers: &HeaderMap, mut body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {
     let too_large = || Problem::from(InteractionError::TooLarge { bytes_max: limits.bytes_max }).closing();
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > limits.bytes_max) {
+        discard(headers, body).await;
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(limits.within, Limited::new(body, limits.bytes_max).collect());
-    match collected.await {
+    let collected = tokio::time::timeout(limits.within, Limited::new(&mut body, limits.bytes_max).collect()).await;
+    match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            discard(headers, body).await;
+            Err(too_large())
+        }
         Ok(Err(error)) => Err(Problem::new(Kind::BAD_REQUEST, format!("the body broke off: {error}")).closing()),
         Err(_) => {
             let detail = format!("the body did not arrive within {} s", limits.within.as_secs());
             Err(Problem::new(Kind::TIMEOUT, detail).closing())
         }
+    }
+}
+
+/// Takes and forgets what is still on its way, within reason: the connection will be closed, and a client that is still
+/// sending then would see a reset instead of the answer.
+async fn discard(headers: &HeaderMap, body: Body) {
+    if headers.contains_key(EXPECT) {
+        // The client waits for our word, and the answer is one.
+        return;
+    }
+    let mut rest = Limited::new(body, DISCARDED_BYTES_MAX);
+    let all = async { while rest.frame().await.is_some_and(|frame| frame.is_ok()) {} };
+    if tokio::time::timeout(DISCARDED_WITHIN, all).await.is_err() {
+        tracing::debug!("a refused body is still coming; its connection is closed");
     }
 }
 
@@ -52,10 +74,13 @@ pub(crate) async fn input(request: Request, expected: &str, limits: BodyLimits) 
     };
     if !fits {
         // An empty body is no input, whatever a client says that it is (curl -X POST -d '' says it is a form).
-        let empty = http_body::Body::is_end_stream(&body);
+        if http_body::Body::is_end_stream(&body) {
+            return Ok(None);
+        }
+        discard(&parts.headers, body).await;
         let given = given.as_deref().unwrap_or("no content type");
         let detail = format!("{expected} is taken here, not {given}");
-        return if empty { Ok(None) } else { Err(Problem::new(Kind::UNSUPPORTED, detail).closing()) };
+        return Err(Problem::new(Kind::UNSUPPORTED, detail).closing());
     }
     let bytes = bytes(&parts.headers, body, limits).await?;
     if bytes.is_empty() {

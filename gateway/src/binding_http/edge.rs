@@ -84,7 +84,8 @@ where
             }
             Err(_) => {
                 tracing::error!(method = %this.method, path = this.uri.path(), "a request handler panicked");
-                Problem::new(Kind::INTERNAL, "the gateway failed on this request; its log says where").render(this.uri.path())
+                Problem::new(Kind::INTERNAL, "the gateway failed on this request; its log says where")
+                    .render(this.uri.path())
             }
         };
         if let Some(began) = this.began {

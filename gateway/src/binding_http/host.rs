@@ -12,8 +12,8 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, Version};
 
-use crate::config::Config;
 use super::problem::{Kind, Problem};
+use crate::config::Config;
 
 /// Sum of names and values of a request's headers, in bytes. hyper itself gives up at 64 KiB, without a document.
 const HEADERS_BYTES_MAX: usize = 16 << 10;
@@ -62,7 +62,9 @@ impl Hosts {
         let host = match (lines.next(), lines.next()) {
             (Some(_), Some(_)) => return Err(Problem::new(Kind::BAD_REQUEST, "there is more than one Host header")),
             // RFC 9112 section 3.2.2: the authority of an absolute-form target replaces the header.
-            (line, None) => uri.authority().map(|authority| authority.as_str()).or(line.and_then(|line| line.to_str().ok())),
+            (line, None) => {
+                uri.authority().map(|authority| authority.as_str()).or(line.and_then(|line| line.to_str().ok()))
+            }
             (None, Some(_)) => None,
         };
         match host {
@@ -106,7 +108,8 @@ pub(crate) fn origin<'a>(config: &'a Config, parts: &Parts) -> Cow<'a, str> {
     let scheme = forwarded("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https")).unwrap_or("http");
     let asked = parts.uri.authority().map(|authority| authority.as_str());
     let asked = asked.or_else(|| parts.headers.get(HOST)?.to_str().ok());
-    let host = forwarded("x-forwarded-host").filter(|host| is_authority(host)).or(asked.filter(|host| is_authority(host)));
+    let host =
+        forwarded("x-forwarded-host").filter(|host| is_authority(host)).or(asked.filter(|host| is_authority(host)));
     Cow::Owned(format!("{scheme}://{}", host.unwrap_or("localhost")))
 }
 
@@ -116,7 +119,9 @@ fn canonical(peer: IpAddr) -> IpAddr {
 }
 
 fn is_authority(host: &str) -> bool {
-    !host.is_empty() && host.len() <= 260 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
+    !host.is_empty()
+        && host.len() <= 260
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
 }
 
 #[cfg(test)]
@@ -132,10 +137,22 @@ mod tests {
     #[test]
     fn only_known_hosts_are_answered() {
         let hosts = hosts();
-        for known in ["127.0.0.1:80", "192.168.1.9", "[::1]:8080", "[fe80::1]", "localhost", "LOCALHOST:1", "greenhouse", "greenhouse.local:80", "lab.example"] {
+        for known in [
+            "127.0.0.1:80",
+            "192.168.1.9",
+            "[::1]:8080",
+            "[fe80::1]",
+            "localhost",
+            "LOCALHOST:1",
+            "greenhouse",
+            "greenhouse.local:80",
+            "lab.example",
+        ] {
             assert!(hosts.answers(known), "{known}");
         }
-        for strange in ["evil.example", "127.0.0.1.evil.example", "[evil]", "", ":80", "localhost.evil.example", "1.2.3"] {
+        for strange in
+            ["evil.example", "127.0.0.1.evil.example", "[evil]", "", ":80", "localhost.evil.example", "1.2.3"]
+        {
             assert!(!hosts.answers(strange), "{strange}");
         }
     }

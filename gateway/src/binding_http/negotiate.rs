@@ -2,6 +2,8 @@
 //!
 //! Pure functions over header values, without allocation: property reads pass here.
 
+use std::collections::BTreeSet;
+
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, ACCEPT_LANGUAGE, IF_NONE_MATCH};
 
@@ -76,15 +78,15 @@ fn thousandths(text: &str) -> u16 {
 }
 
 /// The best of the languages on offer: an exact tag, or one that the wanted range begins (RFC 4647 section 3.3.1).
-pub(crate) fn language<'a>(headers: &HeaderMap, offers: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub(crate) fn language<'a>(headers: &HeaderMap, offers: &BTreeSet<&'a str>) -> Option<&'a str> {
     let lines = headers.get_all(ACCEPT_LANGUAGE).into_iter().filter_map(|line| line.to_str().ok());
-    let mut best: Option<(u16, &str)> = None;
+    let mut best = None;
     for (range, quality) in lines.flat_map(|line| line.split(',')).filter_map(weighted) {
-        let matching = offers.clone().find(|offer| speaks(offer, range));
+        let matching = offers.iter().find(|offer| speaks(offer, range));
         if let Some(offer) = matching
             && quality > best.map_or(0, |(quality, _)| quality)
         {
-            best = Some((quality, offer));
+            best = Some((quality, *offer));
         }
     }
     best.map(|(_, offer)| offer)
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn languages_match_by_range() {
-        let best = |accept: &str| language(&with(ACCEPT_LANGUAGE, accept), ["en", "de-CH"].into_iter());
+        let best = |accept: &str| language(&with(ACCEPT_LANGUAGE, accept), &BTreeSet::from(["en", "de-CH"]));
         assert_eq!(best("de, en;q=0.5"), Some("de-CH"));
         assert_eq!(best("fr"), None);
         assert_eq!(best("fr, en-GB;q=0.1"), Some("en"));

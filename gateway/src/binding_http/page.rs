@@ -4,17 +4,18 @@
 
 use axum::body::Body;
 use axum::extract::{Path, Request};
+use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::HeaderValue;
 use axum::response::Response;
 
 use super::methods::{Answer, Methods};
 use super::problem::{Kind, Problem};
 use super::stamp::NO_CACHE;
 
-const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
 
 const PAGE: &str = include_str!("../../../web-ui/index.html");
 const SCRIPT: &str = include_str!("../../../web-ui/app.js");
@@ -28,7 +29,10 @@ pub(crate) async fn page(request: Request) -> Answer {
 }
 
 /// `/ui/{file}`
-pub(crate) async fn file(path: Result<Path<String>, axum::extract::rejection::PathRejection>, request: Request) -> Answer {
+pub(crate) async fn file(
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    request: Request,
+) -> Answer {
     let name = path.map(|Path(name)| name).unwrap_or_default();
     let (media, text) = match name.as_str() {
         "app.js" => ("text/javascript; charset=utf-8", SCRIPT),

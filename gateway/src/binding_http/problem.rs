@@ -126,6 +126,7 @@ impl Problem {
         Self { close: true, ..self }
     }
 
+    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.kind.status
     }
@@ -296,7 +297,8 @@ mod tests {
         assert_eq!(of(InteractionError::Handler(HandlerError::Fault(Fault::Invalid("no".into())))).0, 400);
         assert_eq!(of(InteractionError::Device(DeviceError::Busy)).0, 503);
         assert_eq!(of(InteractionError::Storage { detail: "full".into() }).0, 507);
-        let (status, _, headers) = of(InteractionError::NotAllowed { operation: "read only".into(), allow: "GET, HEAD" });
+        let (status, _, headers) =
+            of(InteractionError::NotAllowed { operation: "read only".into(), allow: "GET, HEAD" });
         assert_eq!((status, headers[ALLOW].to_str().unwrap()), (405, "GET, HEAD, OPTIONS"));
     }
 

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
@@ -42,19 +42,19 @@ pub(crate) fn methods_of(property: &Property) -> Methods {
 }
 
 /// Decides between a value and a stream of values.
-fn offers<'a>(headers: &axum::http::HeaderMap, media: &'a str, observable: bool) -> Result<&'a str, Problem> {
+fn offers<'a>(headers: &HeaderMap, media: &'a str, observable: bool) -> Result<&'a str, Problem> {
     let offers = [media, EVENT_STREAM];
     let offers = if observable { &offers[..] } else { &offers[..1] };
-    negotiate::media(headers, offers).ok_or_else(|| {
-        Problem::new(Kind::NOT_ACCEPTABLE, format!("what can be given: {}", offers.join(", ")))
-    })
+    negotiate::media(headers, offers)
+        .ok_or_else(|| Problem::new(Kind::NOT_ACCEPTABLE, format!("what can be given: {}", offers.join(", "))))
 }
 
 async fn read(target: &Target, context: Context) -> Answer {
     let reading = target.thing.read_property(&target.name, &context).await?;
-    let mut response = Response::new(Body::empty());
+    let mut response = Response::new(Body::from(reading.body.clone()));
+    // Room for all that is stamped: the map would grow once otherwise.
+    *response.headers_mut() = HeaderMap::with_capacity(8);
     stamp(response.headers_mut(), &reading, Instant::now(), SystemTime::now());
-    *response.body_mut() = Body::from(reading.body);
     Ok(response)
 }
 

@@ -6,7 +6,9 @@
 use std::cell::RefCell;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use axum::http::header::{AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LAST_MODIFIED, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::reading::{ContentType, Quality, Reading};
@@ -56,7 +58,8 @@ pub(crate) fn http_date(at: SystemTime) -> HeaderValue {
     // Dates beyond the year 9999 have no HTTP form; nothing was taken then.
     let representable = at.duration_since(UNIX_EPOCH).is_ok_and(|since| since.as_secs() < 253_402_300_800);
     let at = if representable { at } else { UNIX_EPOCH };
-    HeaderValue::try_from(httpdate::fmt_http_date(at)).unwrap_or(HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))
+    HeaderValue::try_from(httpdate::fmt_http_date(at))
+        .unwrap_or(HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))
 }
 
 /// Stamps an answer that carries `reading`.
@@ -67,6 +70,8 @@ pub(crate) fn stamp(headers: &mut HeaderMap, reading: &Reading, now: Instant, no
     headers.insert(AGE, age);
     headers.insert(READING_QUALITY, quality(reading.quality, reading.simulated));
     headers.insert(CACHE_CONTROL, NO_CACHE);
+    // The same URL gives a stream to who asks for one.
+    headers.insert(VARY, HeaderValue::from_static("accept"));
     match &reading.content_type {
         ContentType::Json => {
             headers.insert(CONTENT_TYPE, JSON);

@@ -32,7 +32,8 @@ pub(crate) async fn description(State(http): State<Shared>, target: Target, requ
     match accepted(&parts.headers, &[MEDIA_TD, MEDIA_JSON, MEDIA_LD, MEDIA_HTML])? {
         // For people the page shows the Thing.
         MEDIA_HTML => {
-            let page = HeaderValue::try_from(format!("/ui#{}", target.thing.path())).unwrap_or(HeaderValue::from_static("/ui"));
+            let page = HeaderValue::try_from(format!("/ui#{}", target.thing.path()))
+                .unwrap_or(HeaderValue::from_static("/ui"));
             Ok((StatusCode::SEE_OTHER, [(LOCATION, page), (VARY, HeaderValue::from_static(VARIES))]).into_response())
         }
         media => {
@@ -54,17 +55,18 @@ fn accepted<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Result<&'a str, Prob
 fn document(http: &Http, thing: &ExposedThing, parts: &Parts) -> Arc<Document> {
     let description = thing.description();
     let languages = td::languages(&description.thing);
-    let language = negotiate::language(&parts.headers, languages.iter().copied());
+    let language = negotiate::language(&parts.headers, &languages);
     let origin = origin(http.servient.config(), parts);
     let reader = Reader { origin: &origin, language };
     let state = DocumentState { description: Arc::clone(&description), surroundings: 0 };
-    http.descriptions.get(thing.path(), state, reader, || td::describe(thing, &description, reader).to_value())
+    http.descriptions.get(thing.path(), &state, reader, || td::describe(thing, &description, reader).to_value())
 }
 
 /// The document, or 304 to who has it.
 fn fresh(headers: &HeaderMap, media: &str, body: &bytes::Bytes, etag: &HeaderValue) -> Response {
     let known = etag.to_str().is_ok_and(|etag| negotiate::is_current(headers, etag));
-    let mut response = if known { StatusCode::NOT_MODIFIED.into_response() } else { Body::from(body.clone()).into_response() };
+    let mut response =
+        if known { StatusCode::NOT_MODIFIED.into_response() } else { Body::from(body.clone()).into_response() };
     let out = response.headers_mut();
     out.insert(ETAG, etag.clone());
     out.insert(VARY, HeaderValue::from_static(VARIES));
@@ -93,7 +95,7 @@ pub(crate) async fn directory(State(http): State<Shared>, request: Request) -> A
     let surroundings = *http.servient.things_changed().borrow();
     let description = http.servient.directory();
     let state = DocumentState { description: Arc::clone(&description), surroundings };
-    let document = http.descriptions.get(DIRECTORY, state, reader, || {
+    let document = http.descriptions.get(DIRECTORY, &state, reader, || {
         let things = http.servient.things();
         directory::describe(&description, reader, things.iter().map(|thing| thing.path())).to_value()
     });

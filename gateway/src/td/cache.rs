@@ -64,7 +64,21 @@ impl State {
 #[derive(Debug)]
 struct Resource {
     state: State,
-    readers: VecDeque<(Box<str>, Option<Box<str>>, Arc<Document>)>,
+    /// The oldest first.
+    served: VecDeque<Served>,
+}
+
+#[derive(Debug)]
+struct Served {
+    origin: Box<str>,
+    language: Option<Box<str>>,
+    document: Arc<Document>,
+}
+
+impl Served {
+    fn is_for(&self, reader: Reader<'_>) -> bool {
+        *self.origin == *reader.origin && self.language.as_deref() == reader.language
+    }
 }
 
 /// See the module.
@@ -75,16 +89,19 @@ pub(crate) struct TdCache {
 
 impl TdCache {
     /// The document of `path` for `reader`, made by `make` if it is not at hand.
-    pub(crate) fn get(&self, path: &str, state: State, reader: Reader<'_>, make: impl FnOnce() -> Value) -> Arc<Document> {
+    pub(crate) fn get(
+        &self,
+        path: &str,
+        state: &State,
+        reader: Reader<'_>,
+        make: impl FnOnce() -> Value,
+    ) -> Arc<Document> {
         let mut first = true;
         if let Some(resource) = self.lock().get(path)
-            && resource.state.is(&state)
+            && resource.state.is(state)
         {
-            let known = resource.readers.iter().find(|(origin, language, _)| {
-                **origin == *reader.origin && language.as_deref() == reader.language
-            });
-            if let Some((_, _, document)) = known {
-                return Arc::clone(document);
+            if let Some(known) = resource.served.iter().find(|served| served.is_for(reader)) {
+                return Arc::clone(&known.document);
             }
             first = false;
         }
@@ -98,20 +115,21 @@ impl TdCache {
         document
     }
 
-    fn keep(&self, path: &str, state: State, reader: Reader<'_>, document: &Arc<Document>) {
+    fn keep(&self, path: &str, state: &State, reader: Reader<'_>, document: &Arc<Document>) {
         let mut resources = self.lock();
         if resources.len() >= RESOURCES_MAX && !resources.contains_key(path) {
             resources.clear();
         }
-        let fresh = || Resource { state: state.clone(), readers: VecDeque::new() };
+        let fresh = || Resource { state: state.clone(), served: VecDeque::new() };
         let resource = resources.entry(path.into()).or_insert_with(fresh);
-        if !resource.state.is(&state) {
+        if !resource.state.is(state) {
             *resource = fresh();
         }
-        if resource.readers.len() >= READERS_MAX {
-            resource.readers.pop_front();
+        if resource.served.len() >= READERS_MAX {
+            resource.served.pop_front();
         }
-        resource.readers.push_back((reader.origin.into(), reader.language.map(Into::into), Arc::clone(document)));
+        let language = reader.language.map(Into::into);
+        resource.served.push_back(Served { origin: reader.origin.into(), language, document: Arc::clone(document) });
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Resource>> {

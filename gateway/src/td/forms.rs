@@ -18,7 +18,8 @@ pub(super) fn add(thing: &mut Thing, base: &str, media: impl Fn(&str) -> Option<
         property.forms = of_property(property, &format!("{base}/properties/{name}"));
     }
     for (name, action) in &mut thing.actions {
-        let form = Form::new(templated(&format!("{base}/actions/{name}"), &action.uri_variables)).op(&[Op::InvokeAction]);
+        let form =
+            Form::new(templated(&format!("{base}/actions/{name}"), &action.uri_variables)).op(&[Op::InvokeAction]);
         let input = action.input.as_ref().and_then(binary).or(media(name));
         // Without `response` a consumer would ask for the media type of the input.
         let form = match input {

@@ -1,0 +1,9 @@
+//! The whole router, by `oneshot` and over real sockets, with native Things behind it.
+
+mod bed;
+mod connections;
+mod descriptions;
+mod interactions;
+mod refusals;
+mod routes;
+mod streams;
