@@ -129,10 +129,6 @@ impl Notifications {
         (ring.ids.last, self.sender.subscribe())
     }
 
-    /// How many listeners there are.
-    pub(crate) fn listeners(&self) -> usize {
-        self.sender.receiver_count()
-    }
 }
 
 #[cfg(test)]
