@@ -5,7 +5,7 @@ import { consume, eventually, thing } from "./consumer.mjs";
 await consume(async (wot) => {
   const board = await thing(wot, "board");
   const parts = await (await board.readProperty("parts")).value();
-  const button = parts.find((part) => part.kind.includes("button"));
+  const button = parts.find((part) => part.part === "button");
   await board.invokeAction("press", { part: button.part, duration: 10 });
 
   const lamp = await thing(wot, "lamp");

@@ -1,18 +1,7 @@
 //! The register filter of an I2C grant: which bytes of a transaction may reach the chip.
 //!
-//! Why it is strict. A chip sees bytes, not operations, so the filter must judge what the chip will see:
-//!
-//! 1. Adjacent operations of one direction are one message on the wire (embedded-hal 1.0, `I2c::transaction`). Kernel
-//!    drivers disagree about a message without a start (bcm2835 ignores `I2C_M_NOSTART`), so [`coalesce`] joins them
-//!    *before* anything is judged or sent. Nothing can hide in the seam.
-//! 2. The first byte of a write is a register. A write of one byte only sets the register pointer: allowed for what may
-//!    be read or written. A write of two is (register, value). What follows depends on the chip, so a longer write
-//!    passes only as the grant's `multi-write` says; while that is unknown it must be harmless to a chip that takes
-//!    (register, value) pairs *and* to one that goes on to the next register.
-//! 3. A read starts at the pointer and goes upwards. Another transaction may have moved the pointer, so with `read` in
-//!    the grant each read must follow its own one-byte pointer write, and every register of the run must be granted.
-//!
-//! A grant with neither `read` nor `write-registers` has no filter: command-style chips (SHT40, BH1750) have no registers.
+//! It judges what the chip will see, not what the caller wrote; why it is strict stands at [`check`]. A grant with
+//! neither `read` nor `write-registers` has no filter: command-style chips (SHT40, BH1750) have no registers.
 
 use crate::grant::{I2cGrant, MultiWrite, Registers};
 use crate::operation::I2cOperation;
@@ -35,6 +24,18 @@ pub(crate) fn coalesce(operations: Vec<I2cOperation>) -> Vec<I2cOperation> {
 }
 
 /// Judges the messages of one transaction, coalesced.
+///
+/// A chip sees bytes, not operations, so the filter must judge what the chip will see:
+///
+/// 1. Adjacent operations of one direction are one message on the wire (embedded-hal 1.0, `I2c::transaction`). Kernel
+///    drivers disagree about a message without a start (bcm2835 ignores `I2C_M_NOSTART`), so [`coalesce`] joins them
+///    *before* anything is judged or sent. Nothing can hide in the seam.
+/// 2. The first byte of a write is a register. A write of one byte only sets the register pointer: allowed for what may
+///    be read or written. A write of two is (register, value). What follows depends on the chip, so a longer write
+///    passes only as the grant's `multi-write` says; while that is unknown it must be harmless to a chip that takes
+///    (register, value) pairs *and* to one that goes on to the next register.
+/// 3. A read starts at the pointer and goes upwards. Another transaction may have moved the pointer, so with `read` in
+///    the grant each read must follow its own one-byte pointer write, and every register of the run must be granted.
 ///
 /// # Errors
 /// A sentence that names the register and the grant's key.

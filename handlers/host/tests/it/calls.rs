@@ -96,23 +96,3 @@ async fn state_and_clock_are_those_of_the_setup() {
     let next = answer.result.unwrap().unwrap();
     assert!((1_000_007..60_000_000).contains(&next), "{next}");
 }
-
-/// `cargo test --release -p handler-host --test it -- --ignored --nocapture latency` shows the distribution.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn latency_of_a_call_without_work() {
-    let mut instance = Guest::new().start().await;
-    let mut times = Vec::with_capacity(200_000);
-    for _ in 0..200_000 {
-        let call = call(100);
-        let began = std::time::Instant::now();
-        let answer = instance.read_property("temperature", call).await;
-        times.push(began.elapsed());
-        assert!(answer.result.is_ok() && answer.effects.is_empty());
-        instance = answer.instance.unwrap();
-    }
-    times.sort();
-    let at = |part: usize| times[times.len() * part / 1_000];
-    println!("{:?} address space: p50 {:?}, p99 {:?}, p99.9 {:?}", engine().mode(), at(500), at(990), at(999));
-    assert!(at(500) < Duration::from_micros(20), "even unoptimised");
-}

@@ -125,24 +125,3 @@ async fn edges_reach_the_handler_as_signals() {
     let answer = answer.instance.unwrap().wake().await;
     assert!(answer.effects.iter().any(|effect| matches!(effect, Effect::Reading { name, .. } if name == "edges")));
 }
-
-/// `cargo test --release -p handler-host --test it -- --ignored --nocapture latency` shows the distributions.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn latency_of_the_laboratory() {
-    let mut instance = started(start_laboratory(None).await);
-    for property in ["noop", "number", "object", "statistics"] {
-        let mut times = Vec::with_capacity(100_000);
-        for _ in 0..100_000 {
-            let call = call(100);
-            let began = Instant::now();
-            let answer = instance.read_property(property, call).await;
-            times.push(began.elapsed());
-            assert!(answer.result.is_ok());
-            instance = answer.instance.unwrap();
-        }
-        times.sort();
-        let at = |part: usize| times[times.len() * part / 1_000];
-        println!("{property}: p50 {:?}, p99 {:?}, p99.9 {:?}", at(500), at(990), at(999));
-    }
-}
