@@ -9,6 +9,7 @@ mod edge;
 mod events;
 mod gate;
 mod host;
+mod lobby;
 mod longpoll;
 mod methods;
 mod negotiate;
