@@ -151,7 +151,7 @@ impl Default for Limits {
         Self {
             body_bytes_max: 1 << 20,
             component_bytes_max: 16 << 20,
-            queue_length_max: 64,
+            queue_length_max: 256,
             connections_max: 512,
             observers_max: 256,
             request_timeout: Duration::from_secs(35),

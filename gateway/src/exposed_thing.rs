@@ -108,10 +108,6 @@ impl ExposedThing {
         &self.behavior
     }
 
-    pub(crate) fn outlet(&self) -> &Arc<Outlet> {
-        &self.outlet
-    }
-
     /// Writes one property.
     ///
     /// # Errors

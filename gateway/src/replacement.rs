@@ -93,6 +93,7 @@ impl Replacement {
         let _turn = self.turn()?;
         let begun = Instant::now();
         let mut record = self.known_record()?;
+        let from = current_digest(&record);
         approval.expects(&record)?;
         let (component, digest) = self.load(bytes).await?;
         let load = begun.elapsed();
@@ -104,7 +105,7 @@ impl Replacement {
         let number = record.install(digest.clone(), VersionOrigin::Pushed, now);
         let version = self.template.version(number, component).map_err(approval::refused)?;
         let description = approval.describes(&self.outlet.description(), &version)?;
-        self.switch(version, Switch { record, digest, description, begun, load }).await
+        self.switch(version, Switch { record, from, digest, description, begun, load }).await
     }
 
     /// Puts the kept version before the present one back in place; today's state stays.
@@ -115,6 +116,7 @@ impl Replacement {
         let _turn = self.turn()?;
         let begun = Instant::now();
         let mut record = self.known_record()?;
+        let from = current_digest(&record);
         let current = record.version_current.unwrap_or(0);
         let before = record.versions.iter().filter(|version| version.number < current).max_by_key(|version| version.number);
         let Some((number, digest)) = before.map(|version| (version.number, version.digest.clone())) else {
@@ -126,7 +128,7 @@ impl Replacement {
         record.switch_to(number);
         let version = self.template.version(number, component).map_err(approval::refused)?;
         let description = Approval::given().describes(&self.outlet.description(), &version)?;
-        self.switch(version, Switch { record, digest, description, begun, load }).await
+        self.switch(version, Switch { record, from, digest, description, begun, load }).await
     }
 
     fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, InteractionError> {
@@ -160,7 +162,7 @@ impl Replacement {
 
     /// Rehearses, commits and goes over.
     async fn switch(&self, version: Version, switch: Switch) -> Result<Replaced, InteractionError> {
-        let Switch { record, digest, description, begun, load } = switch;
+        let Switch { record, from, digest, description, begun, load } = switch;
         let rehearsal = Instant::now();
         self.rehearse(&version).await?;
         let rehearsal = rehearsal.elapsed();
@@ -168,20 +170,17 @@ impl Replacement {
         self.commit(&record).await?;
         let commit = committing.elapsed();
         let number = version.number;
-        let from = self.store_digest_before(&record);
         let next = Box::new(Next { version, record, description });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
-        let data = json!({ "from": from, "to": digest.as_str(), "version": number });
+        let mut data = json!({ "to": digest.as_str(), "version": number });
+        if let Some(from) = from {
+            data["from"] = from.as_str().into();
+        }
         if let Err(error) = self.control.emit("replaced", handler_host::Value::Json(data.to_string())) {
             tracing::error!(thing = %self.thing(), %error, "the event `replaced` was refused");
         }
         tracing::info!(thing = %self.thing(), version = number, digest = digest.short(), ?pause, "the handler was replaced");
         Ok(Replaced { number, digest, load, rehearsal, commit, pause, total: begun.elapsed() })
-    }
-
-    fn store_digest_before(&self, record: &ThingRecord) -> Option<String> {
-        let previous = record.canary.as_ref().map(|canary| canary.previous)?;
-        record.version(previous).map(|version| version.digest.to_string())
     }
 
     /// Starts the version once where nothing that it does counts.
@@ -211,10 +210,16 @@ impl Replacement {
     }
 }
 
+fn current_digest(record: &ThingRecord) -> Option<ComponentDigest> {
+    record.current().map(|version| version.digest.clone())
+}
+
 /// A switch on its way.
 #[derive(Debug)]
 struct Switch {
     record: ThingRecord,
+    /// The version that serves until then.
+    from: Option<ComponentDigest>,
     digest: ComponentDigest,
     description: Option<crate::exposed_thing::Description>,
     begun: Instant,

@@ -37,10 +37,6 @@ impl HandlerControl {
         Self { status, replacement }
     }
 
-    pub(crate) fn status(&self) -> &HandlerStatus {
-        &self.status
-    }
-
     pub(crate) fn read(&self, name: &str) -> Result<Answer, InteractionError> {
         let shown = self.status.with(|shown| shown.clone());
         let component = shown.component.as_ref();

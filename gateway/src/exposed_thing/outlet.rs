@@ -3,7 +3,7 @@
 //! Invariant: whatever leaves was checked against the Thing's description and serialized once. The outlet is shared by
 //! the [`ExposedThing`](super::ExposedThing) that answers consumers and by the behavior behind it; it asks nobody.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -59,8 +59,6 @@ pub(crate) struct Outlet {
     simulated: AtomicBool,
     closed: watch::Sender<bool>,
     store: Store,
-    /// Observers that were told of nothing because the value broke the model, for the statistics.
-    refused: AtomicU64,
 }
 
 impl Outlet {
@@ -78,7 +76,6 @@ impl Outlet {
             simulated: AtomicBool::new(false),
             closed: watch::Sender::new(false),
             store,
-            refused: AtomicU64::new(0),
         })
     }
 
@@ -120,11 +117,6 @@ impl Outlet {
         self.closed.subscribe()
     }
 
-    /// How many values were refused because they broke the Thing's own model.
-    pub(crate) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-
     /// Makes a behavior's answer for `name` a reading.
     ///
     /// # Errors
@@ -147,9 +139,7 @@ impl Outlet {
     /// # Errors
     /// As [`reading`](Self::reading).
     pub(crate) fn publish(&self, name: &str, answer: Answer, good_for: Duration) -> Result<(), InteractionError> {
-        let reading = self.reading(name, answer).inspect_err(|_| {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        })?;
+        let reading = self.reading(name, answer)?;
         let description = self.description();
         let Some(property) = description.properties.get(name) else { return Ok(()) };
         let changed = self.published.publish(&property.name, reading.clone(), good_for, Instant::now());
@@ -166,9 +156,7 @@ impl Outlet {
     pub(crate) fn emit(&self, name: &str, data: Value) -> Result<(), InteractionError> {
         let description = self.description();
         let event = description.events.get(name).ok_or_else(|| self.unknown(AffordanceKind::Event, name))?;
-        let checked = value::output(&format_args!("the event `{name}`"), event.data.as_ref(), data).inspect_err(|_| {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        })?;
+        let checked = value::output(&format_args!("the event `{name}`"), event.data.as_ref(), data)?;
         self.notify(AffordanceKind::Event, &event.name, Reading::json(checked.body, Instant::now()));
         Ok(())
     }

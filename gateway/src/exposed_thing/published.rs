@@ -15,6 +15,8 @@ use crate::reading::Reading;
 struct Current {
     reading: Reading,
     good_until: Instant,
+    /// Whether it was published with a time for which it is good: only then can it lapse.
+    lapses: bool,
 }
 
 /// The current readings, by property.
@@ -40,13 +42,13 @@ impl Published {
     /// Whether the last reading of `name` was published with a time for which it is good, and that time is over.
     pub(crate) fn lapsed(&self, name: &str, now: Instant) -> bool {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.get(name).is_some_and(|entry| entry.good_until > entry.reading.taken && now >= entry.good_until)
+        current.get(name).is_some_and(|entry| entry.lapses && now >= entry.good_until)
     }
 
     /// Until when the last reading of `name` is good, where it was published with such a time.
     pub(crate) fn good_until(&self, name: &str) -> Option<Instant> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.get(name).filter(|entry| entry.good_until > entry.reading.taken).map(|entry| entry.good_until)
+        current.get(name).filter(|entry| entry.lapses).map(|entry| entry.good_until)
     }
 
     /// Takes a new reading, good for `good_for` from `now`; answers whether the value is another one than before.
@@ -54,7 +56,7 @@ impl Published {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let good_until = now.checked_add(good_for).unwrap_or(now);
         let changed = current.get(name).is_none_or(|before| before.reading.body != reading.body);
-        current.insert(Arc::clone(name), Current { reading, good_until });
+        current.insert(Arc::clone(name), Current { reading, good_until, lapses: !good_for.is_zero() });
         self.changed.send_replace(());
         changed
     }

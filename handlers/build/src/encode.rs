@@ -14,9 +14,11 @@ pub(crate) fn component(module: &[u8], model: &[u8]) -> Result<Vec<u8>> {
         exports_handler(module)?,
         "the crate exports no handler\nhint: add `tidegate_handler::export!(YourType);` to its src/lib.rs"
     );
-    let encoder = ComponentEncoder::default().validate(true).module(module);
+    let mut encoder = ComponentEncoder::default();
     let mut component = encoder
-        .and_then(|mut encoder| encoder.encode())
+        .validate(true)
+        .module(module)
+        .and_then(ComponentEncoder::encode)
         .context("the module is no handler\nhint: is every dependency free of JavaScript and WASI imports?")?;
     // After the nested module, on the top level: a static with `link_section` would land inside the module.
     CustomSection { name: MODEL_SECTION.into(), data: model.into() }.append_to_component(&mut component);

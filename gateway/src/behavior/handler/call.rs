@@ -59,7 +59,8 @@ impl Task {
     }
 
     fn count(&mut self, report: &CallReport, fault: bool) {
-        self.status.count(report.elapsed, report.moved_to_background, fault);
+        let memory_bytes = self.instance.as_ref().map_or(0, HandlerInstance::memory_bytes);
+        self.status.count(report, fault, memory_bytes);
     }
 
     /// Waits until a batch is on disk. When that fails, nothing of the call has happened: the instance, whose memory says

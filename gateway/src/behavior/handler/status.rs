@@ -4,9 +4,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use handler_host::HandlerComponent;
+use handler_host::{CallReport, HandlerComponent};
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
@@ -115,9 +115,12 @@ impl HandlerStatus {
         self.with(|shown| shown.state)
     }
 
-    /// Counts one call.
-    pub(crate) fn count(&self, elapsed: Duration, background: bool, fault: bool) {
-        self.with(|shown| shown.statistics.count(elapsed, background, fault));
+    /// Counts one call, after which the instance has `memory_bytes` of linear memory.
+    pub(crate) fn count(&self, report: &CallReport, fault: bool, memory_bytes: u64) {
+        self.with(|shown| {
+            shown.memory_bytes = memory_bytes;
+            shown.statistics.count(report.elapsed, report.moved_to_background, fault);
+        });
     }
 
     /// Keeps a log line.
