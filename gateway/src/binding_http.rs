@@ -1,6 +1,6 @@
 //! The HTTP binding: routes, layers and the connection loop over the one path through `ExposedThing`.
 //!
-//! The routes are the other half of the forms in [`td`](crate::td): consumers find them there only. Invariant: every error
+//! The routes are the other half of the forms in `td`: consumers find them there only. Invariant: every error
 //! is a problem document, every `GET` has its `HEAD`, every resource says what it offers. Nothing here knows behaviors.
 
 mod actions;
@@ -9,6 +9,7 @@ mod edge;
 mod events;
 mod gate;
 mod host;
+mod lobby;
 mod longpoll;
 mod methods;
 mod negotiate;

@@ -71,10 +71,10 @@ kinds! {
     INVALID_OUTPUT = INTERNAL_SERVER_ERROR, "invalid-output", "The answer does not fit its own schema";
     BAD_COMPONENT = INTERNAL_SERVER_ERROR, "bad-component", "The handler cannot be used";
     DENIED = INTERNAL_SERVER_ERROR, "denied", "The handler was not granted what it needs";
+    DEADLINE = SERVICE_UNAVAILABLE, "deadline", "No answer in time";
     OVERLOADED = SERVICE_UNAVAILABLE, "overloaded", "Too much at once";
     SUSPENDED = SERVICE_UNAVAILABLE, "suspended", "The Thing is suspended";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "No answer now";
-    DEADLINE = SERVICE_UNAVAILABLE, "deadline", "No answer in time";
     DEVICE = SERVICE_UNAVAILABLE, "device-fault", "The device does not answer";
     STORAGE = INSUFFICIENT_STORAGE, "storage", "The change could not be kept";
 }
@@ -106,11 +106,8 @@ impl Problem {
     /// What a layer means that set `status` alone.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let generic = Kind::ALL.iter().copied().find(|kind| kind.status == status);
-        let detail = status.canonical_reason().unwrap_or("the request failed");
-        match generic {
-            Some(kind) => Self::new(kind, detail),
-            None => Self::new(Kind { status, ..Kind::INTERNAL }, detail),
-        }
+        let kind = generic.unwrap_or(Kind { status, ..Kind::INTERNAL });
+        Self::new(kind, kind.title)
     }
 
     fn with_errors(self, errors: &[FieldError]) -> Self {
@@ -209,7 +206,7 @@ impl From<&InteractionError> for Problem {
     }
 }
 
-/// What the handler host says (handlers.md of the design, "Faults over HTTP"): a fault of the handler is never the caller's.
+/// What the handler host says: a fault of the handler is never the caller's.
 fn of_handler(error: &HandlerError) -> Problem {
     let as_kind = |kind| Problem::new(kind, error.to_string());
     match error {

@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 
+use super::lobby::{Lobby, Newcomer};
 use super::stall::StallGuard;
 use crate::config::Limits;
 
@@ -27,6 +28,8 @@ use crate::config::Limits;
 const BUFFER_BYTES_MAX: usize = 64 << 10;
 /// How long a client that takes none of its answer is kept.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a new connection waits for the place of one that was turned out.
+const ROOM_WITHIN: Duration = Duration::from_secs(1);
 /// How long to let the system recover when it cannot give us a connection (too many open files).
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 /// What a client hears for whom there is no place; written once, without waiting.
@@ -54,6 +57,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let places = Arc::new(Semaphore::new(limits.connections_max));
+    let lobby = Arc::new(Lobby::default());
     let (phase, _) = watch::channel(Phase::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -63,13 +67,17 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => {
-                    let connection = Connection { stream, peer, router: router.clone(), limits, _place: place };
-                    tokio::spawn(connection.run(phase.subscribe()));
+            Ok((stream, peer)) => {
+                // Whoever is in the lobby has a place to give.
+                let seat = Arc::clone(&places).try_acquire_owned().ok().map(|place| (place, lobby.enter()));
+                if seat.is_none() && !lobby.make_room() {
+                    refuse(&stream, peer);
+                    continue;
                 }
-                Err(_) => refuse(&stream, peer),
-            },
+                let (router, lobby) = (router.clone(), Arc::clone(&lobby));
+                let connection = Connection { stream, peer, router, limits, lobby };
+                tokio::spawn(connection.admit(seat, Arc::clone(&places), phase.subscribe()));
+            }
             Err(error) if is_of_the_peer(&error) => tracing::debug!(%error, "a connection was lost before it began"),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
@@ -101,21 +109,38 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused)
 }
 
+/// A place and how the lobby knows who has it.
+type Seat = (OwnedSemaphorePermit, Arc<Newcomer>);
+
 struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     limits: Limits,
-    _place: OwnedSemaphorePermit,
+    lobby: Arc<Lobby>,
 }
 
 impl Connection {
-    async fn run(self, mut phase: watch::Receiver<Phase>) {
-        let Self { stream, peer, router, limits, _place } = self;
+    /// Serves on the place that it has, or on the one that a silent connection is leaving.
+    async fn admit(self, seat: Option<Seat>, places: Arc<Semaphore>, phase: watch::Receiver<Phase>) {
+        let (_place, newcomer) = match seat {
+            Some(seat) => seat,
+            None => match tokio::time::timeout(ROOM_WITHIN, places.acquire_owned()).await {
+                Ok(Ok(place)) => (place, self.lobby.enter()),
+                Ok(Err(_)) | Err(_) => return refuse(&self.stream, self.peer),
+            },
+        };
+        self.run(newcomer, phase).await;
+    }
+
+    async fn run(self, newcomer: Arc<Newcomer>, mut phase: watch::Receiver<Phase>) {
+        let Self { stream, peer, router, limits, .. } = self;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "small packets may be delayed");
         }
+        let asking = Arc::clone(&newcomer);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            asking.asked();
             request.extensions_mut().insert(ConnectInfo(peer));
             // `Router::poll_ready` is always ready.
             router.clone().call(request.map(Body::new))
@@ -132,6 +157,10 @@ impl Connection {
                     if let Err(error) = ended {
                         tracing::debug!(%peer, %error, "a connection ended early");
                     }
+                    return;
+                }
+                () = newcomer.turned_out() => {
+                    tracing::debug!(%peer, "a silent connection made room");
                     return;
                 }
                 changed = phase.changed() => match changed.map(|()| *phase.borrow_and_update()) {

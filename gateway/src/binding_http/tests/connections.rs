@@ -61,6 +61,20 @@ async fn a_head_that_does_not_arrive_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn sockets_that_say_nothing_make_room() {
+    let bed = Bed::new();
+    let served =
+        served(&bed, Limits { connections_max: 3, header_timeout: Duration::from_secs(60), ..Limits::default() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.push(ask(served.address, "GET / HTTP/1.1\r\nX: ").await);
+    }
+    for _ in 0..5 {
+        assert!(all_of(ask(served.address, GET).await).await.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
 async fn beyond_the_limit_connections_are_told_so() {
     let bed = Bed::new();
     let served = served(&bed, Limits { connections_max: 2, ..Limits::default() }).await;

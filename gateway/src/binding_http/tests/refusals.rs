@@ -1,10 +1,16 @@
 //! What is refused, by whichever layer, and that it says why in a problem document.
 
+use std::time::Duration;
+
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::http::header::HOST;
+use axum::routing::any;
+use tower::ServiceExt;
 
 use super::bed::{Answered, Bed};
+use crate::binding_http::behind_layers;
 use crate::config::Config;
 
 const ON: &str = "/things/lamp/properties/on";
@@ -50,6 +56,26 @@ trait TakeBytes: futures_util::Stream + Sized {
 }
 
 impl<S: futures_util::Stream> TakeBytes for S {}
+
+#[tokio::test]
+async fn what_is_not_answered_in_time() {
+    let mut config = Config::default();
+    config.limits.request_timeout = Duration::from_millis(20);
+    let never = || Router::new().route("/never", any(std::future::pending::<()>));
+    for (answered, waiting, ends) in [(never(), Router::new(), true), (Router::new(), never(), false)] {
+        let router = behind_layers(answered, waiting, &config);
+        let request = Request::get("/never").header(HOST, "localhost").body(Body::empty()).unwrap();
+        match tokio::time::timeout(Duration::from_millis(500), router.oneshot(request)).await {
+            Ok(response) => {
+                let response = response.unwrap();
+                assert!(ends && response.status() == 503 && response.headers()["retry-after"] == "1");
+                let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+                assert!(String::from_utf8_lossy(&body).contains("urn:tidegate:problem:deadline"));
+            }
+            Err(_) => assert!(!ends, "the time-out layer is there"),
+        }
+    }
+}
 
 #[tokio::test]
 async fn wrong_accepts() {
