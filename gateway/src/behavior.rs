@@ -42,14 +42,23 @@ impl Behavior {
         }
     }
 
-    pub(crate) async fn write(&self, values: Vec<(Arc<str>, Value)>, context: &Context) -> Result<(), InteractionError> {
+    pub(crate) async fn write(
+        &self,
+        values: Vec<(Arc<str>, Value)>,
+        context: &Context,
+    ) -> Result<(), InteractionError> {
         match self {
             Self::Handler(handler) => handler.write(values, context).await,
             Self::HandlerControl(_) | Self::Gateway(_) | Self::Board(_) => Err(read_only(&values)),
         }
     }
 
-    pub(crate) async fn invoke(&self, name: &Arc<str>, input: Option<Value>, context: &Context) -> Result<Outcome, InteractionError> {
+    pub(crate) async fn invoke(
+        &self,
+        name: &Arc<str>,
+        input: Option<Value>,
+        context: &Context,
+    ) -> Result<Outcome, InteractionError> {
         match self {
             Self::Handler(handler) => handler.invoke(name, input, context).await,
             Self::HandlerControl(control) => control.invoke(name, input, context).await.map(Outcome::Done),

@@ -140,8 +140,6 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// The head of a request must arrive within this time.
     pub header_timeout: Duration,
-    /// A long poll without news ends after this time.
-    pub long_poll_timeout: Duration,
     /// At a shutdown requests in flight get this long.
     pub drain: Duration,
 }
@@ -156,7 +154,6 @@ impl Default for Limits {
             observers_max: 256,
             request_timeout: Duration::from_secs(35),
             header_timeout: Duration::from_secs(10),
-            long_poll_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         }
     }

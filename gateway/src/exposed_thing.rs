@@ -121,16 +121,22 @@ impl ExposedThing {
     ///
     /// # Errors
     /// [`InteractionError`]; `InvalidInput` names each property that does not fit.
-    pub async fn write_multiple_properties(&self, inputs: Map<String, Value>, context: &Context) -> Result<(), InteractionError> {
+    pub async fn write_multiple_properties(
+        &self,
+        inputs: Map<String, Value>,
+        context: &Context,
+    ) -> Result<(), InteractionError> {
         let mut values = Vec::with_capacity(inputs.len());
         let mut refused = Vec::new();
         for (name, input) in inputs {
             match self.writable(&name, Payload::Json(input)) {
                 Ok(value) => values.push(value),
-                Err(InteractionError::InvalidInput { errors, .. }) => refused.extend(errors.into_iter().map(|mut error| {
-                    error.field = format!("/{name}{}", error.field);
-                    error
-                })),
+                Err(InteractionError::InvalidInput { errors, .. }) => {
+                    refused.extend(errors.into_iter().map(|mut error| {
+                        error.field = format!("/{name}{}", error.field);
+                        error
+                    }));
+                }
                 Err(other) => return Err(other),
             }
         }
@@ -141,7 +147,11 @@ impl ExposedThing {
         if values.is_empty() { Ok(()) } else { self.write(values, context).await }
     }
 
-    async fn write(&self, values: Vec<(Arc<str>, handler_host::Value)>, context: &Context) -> Result<(), InteractionError> {
+    async fn write(
+        &self,
+        values: Vec<(Arc<str>, handler_host::Value)>,
+        context: &Context,
+    ) -> Result<(), InteractionError> {
         let now = Instant::now();
         for (name, _) in &values {
             self.outlet.published.lapse(name, now);
@@ -165,7 +175,12 @@ impl ExposedThing {
     ///
     /// # Errors
     /// [`InteractionError`]; `Overloaded` or `Unavailable` when it can't be taken now.
-    pub async fn invoke_action(&self, name: &str, input: Option<Payload>, context: Context) -> Result<Invoked, InteractionError> {
+    pub async fn invoke_action(
+        &self,
+        name: &str,
+        input: Option<Payload>,
+        context: Context,
+    ) -> Result<Invoked, InteractionError> {
         let description = self.outlet.description();
         let action = description.actions.get(name).ok_or_else(|| self.outlet.unknown(AffordanceKind::Action, name))?;
         let input = self.action_input(action, input)?;
@@ -190,14 +205,20 @@ impl ExposedThing {
         if going_on { self.wait_for(name, id).await } else { self.answer_of(name, id) }
     }
 
-    fn action_input(&self, action: &description::Action, input: Option<Payload>) -> Result<Option<handler_host::Value>, InteractionError> {
+    fn action_input(
+        &self,
+        action: &description::Action,
+        input: Option<Payload>,
+    ) -> Result<Option<handler_host::Value>, InteractionError> {
         let what = || format!("the input of the action `{}`", action.name);
         match (&action.input, input) {
             (Some(schema), Some(input)) => value::input(&what(), schema, input).map(Some),
             (Some(schema), None) => value::input(&what(), schema, Payload::Json(Value::Null)).map(Some),
             // wotpy sends a JSON null where there is no input.
             (None, None | Some(Payload::Json(Value::Null))) => Ok(None),
-            (None, Some(Payload::Media { content_type, bytes })) if self.behavior.takes_media(&action.name, &content_type) => {
+            (None, Some(Payload::Media { content_type, bytes }))
+                if self.behavior.takes_media(&action.name, &content_type) =>
+            {
                 let bytes = bytes.to_vec();
                 Ok(Some(handler_host::Value::Binary(handler_host::Binary { content_type, bytes })))
             }
@@ -225,7 +246,9 @@ impl ExposedThing {
             Some(ActionStatus { error: Some(error), .. }) => Err(Arc::try_unwrap(error).unwrap_or_else(|shared| {
                 InteractionError::InvalidOutput { detail: shared.to_string(), errors: Vec::new() }
             })),
-            Some(ActionStatus { output, .. }) => Ok(Invoked::Done(output.map(|output| Bytes::from(output.to_string())))),
+            Some(ActionStatus { output, .. }) => {
+                Ok(Invoked::Done(output.map(|output| Bytes::from(output.to_string()))))
+            }
             None => Err(InteractionError::HandlerReplaced),
         }
     }

@@ -226,7 +226,12 @@ fn fault(fault: String) -> StartupError {
     StartupError::Things { faults: vec![fault] }
 }
 
-async fn parts(config: &Config, data_dir: &Path, repository: Repository, board: Option<Board>) -> Result<Parts, StartupError> {
+async fn parts(
+    config: &Config,
+    data_dir: &Path,
+    repository: Repository,
+    board: Option<Board>,
+) -> Result<Parts, StartupError> {
     let opening = data_dir.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         let store = Store::open(&opening).map_err(|source| StartupError::Store { path: opening.clone(), source })?;

@@ -118,7 +118,8 @@ impl Replacement {
         let mut record = self.known_record()?;
         let from = current_digest(&record);
         let current = record.version_current.unwrap_or(0);
-        let before = record.versions.iter().filter(|version| version.number < current).max_by_key(|version| version.number);
+        let before =
+            record.versions.iter().filter(|version| version.number < current).max_by_key(|version| version.number);
         let Some((number, digest)) = before.map(|version| (version.number, version.digest.clone())) else {
             return Err(InteractionError::Conflict { detail: "no version before the present one is kept".to_owned() });
         };
@@ -147,10 +148,13 @@ impl Replacement {
         let (engine, components) = (self.engine.clone(), self.store.components().clone());
         let loaded = tokio::task::spawn_blocking(move || {
             let component = engine.load(&bytes).map_err(approval::refused)?;
-            let digest = components.put(&bytes).map_err(|error| InteractionError::Storage { detail: error.to_string() })?;
+            let digest =
+                components.put(&bytes).map_err(|error| InteractionError::Storage { detail: error.to_string() })?;
             Ok((component, digest))
         });
-        loaded.await.unwrap_or_else(|error| Err(InteractionError::Storage { detail: format!("loading stopped: {error}") }))
+        loaded
+            .await
+            .unwrap_or_else(|error| Err(InteractionError::Storage { detail: format!("loading stopped: {error}") }))
     }
 
     async fn kept(&self, digest: ComponentDigest) -> Result<Vec<u8>, InteractionError> {

@@ -2,7 +2,7 @@
 //!
 //! Bindings find Things here and nowhere else. It starts none and answers for none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -10,17 +10,25 @@ use tokio::sync::watch;
 use crate::config::Config;
 use crate::exposed_thing::{Description, ExposedThing};
 use crate::interaction::InteractionError;
-use crate::names::ThingId;
+use crate::names::{ThingId, ThingName};
 
 /// What a gateway exposes.
 #[derive(Debug)]
 pub struct Servient {
     config: Config,
-    /// By id, which is how the directory lists them.
-    things: RwLock<BTreeMap<ThingId, Arc<ExposedThing>>>,
+    things: RwLock<Things>,
     changed: watch::Sender<u64>,
     directory: Arc<Description>,
     stopping: watch::Sender<bool>,
+}
+
+/// The Things by what consumers call them.
+#[derive(Debug, Default)]
+struct Things {
+    /// In the order in which the directory lists them.
+    by_id: BTreeMap<ThingId, Arc<ExposedThing>>,
+    /// Every read begins here.
+    by_name: HashMap<ThingName, Arc<ExposedThing>>,
 }
 
 impl Servient {
@@ -28,7 +36,7 @@ impl Servient {
     pub(crate) fn new(config: Config, directory: Description) -> Self {
         Self {
             config,
-            things: RwLock::new(BTreeMap::new()),
+            things: RwLock::default(),
             changed: watch::Sender::new(0),
             directory: Arc::new(directory),
             stopping: watch::Sender::new(false),
@@ -37,7 +45,10 @@ impl Servient {
 
     /// Exposes one more Thing.
     pub(crate) fn expose(&self, thing: Arc<ExposedThing>) {
-        self.things.write().unwrap_or_else(PoisonError::into_inner).insert(thing.id().clone(), thing);
+        let mut things = self.things.write().unwrap_or_else(PoisonError::into_inner);
+        things.by_name.insert(thing.name().clone(), Arc::clone(&thing));
+        things.by_id.insert(thing.id().clone(), thing);
+        drop(things);
         self.changed.send_modify(|revision| *revision += 1);
     }
 
@@ -47,14 +58,14 @@ impl Servient {
     /// `UnknownThing`.
     pub fn thing(&self, name_or_id: &str) -> Result<Arc<ExposedThing>, InteractionError> {
         let things = self.things.read().unwrap_or_else(PoisonError::into_inner);
-        let found = things.values().find(|thing| thing.name().as_str() == name_or_id || thing.id().as_str() == name_or_id);
+        let found = things.by_name.get(name_or_id).or_else(|| things.by_id.get(name_or_id));
         found.cloned().ok_or_else(|| InteractionError::UnknownThing { thing: name_or_id.to_owned() })
     }
 
     /// All Things that the directory lists, by id.
     #[must_use]
     pub fn things(&self) -> Vec<Arc<ExposedThing>> {
-        self.things.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.things.read().unwrap_or_else(PoisonError::into_inner).by_id.values().cloned().collect()
     }
 
     /// Changes when Things come or go.

@@ -66,7 +66,7 @@ pub(crate) async fn start_thing(parts: &Parts, declaration: &Declaration) -> Res
     let version = version(parts, &template, &current)?;
     let canary = canary(parts, &template, &record);
     let thing = Beginning { record, version, canary, template: Arc::new(template), slots };
-    run(parts, thing, heard).await.map(Some)
+    run(parts, thing, heard).map(Some)
 }
 
 /// Everything that a Thing's task begins with.
@@ -78,14 +78,19 @@ struct Beginning {
     slots: HashMap<String, Slot>,
 }
 
-async fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> Result<Started, String> {
+fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> Result<Started, String> {
     let Beginning { record, version, canary, template, slots } = beginning;
     let name = record.name.clone();
     let described = version.describe(1).map_err(|error| format!("its handler's Thing Model is not valid: {error}"))?;
     let outlet = Outlet::new(name.clone(), name.to_string(), described, parts.store.clone());
     outlet.mark_simulated(slots.values().any(Slot::is_simulated));
     let title = outlet.description().thing.title.clone();
-    let control = Outlet::new(name.clone(), format!("{name}/handler"), control_description(&record, &title)?, parts.store.clone());
+    let control = Outlet::new(
+        name.clone(),
+        format!("{name}/handler"),
+        control_description(&record, &title)?,
+        parts.store.clone(),
+    );
     let status = HandlerStatus::new(parts.health.reports_to());
     parts.health.watch(name.clone(), Arc::clone(&status));
     let (inbox, requests) = mpsc::channel(parts.queue_length_max);
@@ -101,7 +106,8 @@ async fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal
     let handler = HandlerControl::new(Arc::clone(&status), replacement);
     let handler = Behavior::HandlerControl(Box::new(handler));
     let handler = ExposedThing::new(handler_id, format!("/things/{name}/handler"), Arc::clone(&control), handler);
-    let thing = ExposedThing::new(id, format!("/things/{name}"), Arc::clone(&outlet), Behavior::Handler(behavior.clone()));
+    let thing =
+        ExposedThing::new(id, format!("/things/{name}"), Arc::clone(&outlet), Behavior::Handler(behavior.clone()));
     let task = Task::new(crate::behavior::handler::task::Belongings {
         outlet,
         control,
@@ -131,15 +137,22 @@ async fn import(parts: &Parts, declaration: &Declaration) -> Result<ThingRecord,
 }
 
 /// The version that serves: the kept one, or the handlers folder's, where that is news.
-async fn choose_version(parts: &Parts, declaration: &Declaration, mut record: ThingRecord) -> Result<ThingRecord, String> {
+async fn choose_version(
+    parts: &Parts,
+    declaration: &Declaration,
+    mut record: ThingRecord,
+) -> Result<ThingRecord, String> {
     let handler = &declaration.handler;
-    let found = parts.repository.find(handler).map_err(|error| format!("the component `{handler}` can't be read: {error}"))?;
+    let found =
+        parts.repository.find(handler).map_err(|error| format!("the component `{handler}` can't be read: {error}"))?;
     let digest = found.as_deref().map(crate::names::ComponentDigest::of);
     let mut batch = Batch::new();
     match (choose_folder(&record, digest.as_ref()), digest, found) {
         (FolderChoice::Missing, _, _) => {
             let folder = parts.repository.folder().display();
-            return Err(format!("no handler `{handler}`: there is no {handler}.wasm in {folder}; name the folder with --handlers"));
+            return Err(format!(
+                "no handler `{handler}`: there is no {handler}.wasm in {folder}; name the folder with --handlers"
+            ));
         }
         (FolderChoice::Install, Some(digest), Some(bytes)) => {
             parts.store.components().put(&bytes).map_err(|error| error.to_string())?;

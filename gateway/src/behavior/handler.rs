@@ -39,11 +39,20 @@ impl HandlerBehavior {
         self.ask(|reply| Request::Read { name: Arc::clone(name), context: context.clone(), reply }).await
     }
 
-    pub(crate) async fn write(&self, values: Vec<(Arc<str>, Value)>, context: &Context) -> Result<(), InteractionError> {
+    pub(crate) async fn write(
+        &self,
+        values: Vec<(Arc<str>, Value)>,
+        context: &Context,
+    ) -> Result<(), InteractionError> {
         self.ask(|reply| Request::Write { values, context: context.clone(), reply }).await
     }
 
-    pub(crate) async fn invoke(&self, name: &Arc<str>, input: Option<Value>, context: &Context) -> Result<Outcome, InteractionError> {
+    pub(crate) async fn invoke(
+        &self,
+        name: &Arc<str>,
+        input: Option<Value>,
+        context: &Context,
+    ) -> Result<Outcome, InteractionError> {
         self.ask(|reply| Request::Invoke { name: Arc::clone(name), input, context: context.clone(), reply }).await
     }
 

@@ -75,7 +75,12 @@ impl HandlerControl {
         current.into_iter().chain(others).map(shown).collect()
     }
 
-    pub(crate) async fn invoke(&self, name: &str, input: Option<Value>, context: &Context) -> Result<Option<Value>, InteractionError> {
+    pub(crate) async fn invoke(
+        &self,
+        name: &str,
+        input: Option<Value>,
+        context: &Context,
+    ) -> Result<Option<Value>, InteractionError> {
         let replaced = match (name, input) {
             ("replace", Some(Value::Binary(component))) => {
                 let approval = Approval::from_variables(&context.uri_variables)?;

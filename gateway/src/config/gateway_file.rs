@@ -81,7 +81,6 @@ fn limits(section: Section<'_, '_>) -> Limits {
         observers_max: size("observers-max", (1, 65_536), fallback.observers_max),
         request_timeout: millis("request-timeout-ms", fallback.request_timeout),
         header_timeout: millis("header-timeout-ms", fallback.header_timeout),
-        long_poll_timeout: millis("long-poll-timeout-ms", fallback.long_poll_timeout),
         drain: millis("drain-ms", fallback.drain),
     };
     section.finish();

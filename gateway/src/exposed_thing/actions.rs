@@ -174,7 +174,8 @@ impl Actions {
 
     /// Waits until the invocation has ended, and answers its last status; `None` when it was forgotten meanwhile.
     pub(crate) async fn ended(&self, name: &str, id: Uuid) -> Option<ActionStatus> {
-        let mut changed = self.with(|invocations| invocations.entries.get(&id).map(|entry| entry.changed.subscribe()))?;
+        let mut changed =
+            self.with(|invocations| invocations.entries.get(&id).map(|entry| entry.changed.subscribe()))?;
         loop {
             let status = self.status(name, id)?;
             if status.ended.is_some() {
@@ -189,7 +190,12 @@ impl Actions {
     /// Those that have not ended.
     pub(crate) fn unfinished(&self) -> Vec<Uuid> {
         self.with(|invocations| {
-            invocations.entries.values().filter(|entry| entry.status.ended.is_none()).map(|entry| entry.status.id).collect()
+            invocations
+                .entries
+                .values()
+                .filter(|entry| entry.status.ended.is_none())
+                .map(|entry| entry.status.id)
+                .collect()
         })
     }
 

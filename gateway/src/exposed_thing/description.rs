@@ -1,5 +1,5 @@
 //! What a Thing offers: its Thing Model made a Thing Description (without forms: those are the bindings'), with every
-//! DataSchema compiled once.
+//! `DataSchema` compiled once.
 //!
 //! Invariant: a `Description` is immutable; a Thing whose handler brings another model gets a new one with a higher
 //! revision.
@@ -16,7 +16,7 @@ use crate::names::{AffordanceName, ThingId};
 /// How many affordances of one kind a Thing may have.
 const AFFORDANCES_MAX: usize = 256;
 
-/// A DataSchema, ready to check values.
+/// A `DataSchema`, ready to check values.
 #[derive(Debug)]
 pub(crate) struct Schema {
     validator: Validator,
@@ -99,7 +99,7 @@ impl Description {
     ///
     /// # Errors
     /// [`TdError`] where the model can't be made a Thing Description, an affordance's name is none of ours, or a
-    /// DataSchema does not compile.
+    /// `DataSchema` does not compile.
     pub fn of(model: &Value, naming: &Naming<'_>, revision: u64, now: SystemTime) -> Result<Self, TdError> {
         let text = serde_json::to_vec(model).map_err(|error| schema_error("", &error.to_string()))?;
         let instance = Instance { title: naming.title, ..Instance::new(naming.id.as_str()) };
@@ -122,9 +122,18 @@ impl Description {
     /// The affordances of `self` that `next` lacks, as `property on`: what consumers of the Thing would lose.
     pub(crate) fn lost_in(&self, next: &Self) -> Vec<String> {
         let mut lost: Vec<String> = Vec::new();
-        lost.extend(self.properties.keys().filter(|name| !next.properties.contains_key(*name)).map(|name| format!("property {name}")));
-        lost.extend(self.actions.keys().filter(|name| !next.actions.contains_key(*name)).map(|name| format!("action {name}")));
-        lost.extend(self.events.keys().filter(|name| !next.events.contains_key(*name)).map(|name| format!("event {name}")));
+        lost.extend(
+            self.properties
+                .keys()
+                .filter(|name| !next.properties.contains_key(*name))
+                .map(|name| format!("property {name}")),
+        );
+        lost.extend(
+            self.actions.keys().filter(|name| !next.actions.contains_key(*name)).map(|name| format!("action {name}")),
+        );
+        lost.extend(
+            self.events.keys().filter(|name| !next.events.contains_key(*name)).map(|name| format!("event {name}")),
+        );
         lost.sort();
         lost
     }

@@ -93,8 +93,7 @@ impl Notifications {
     /// A sequence that goes on above `reserved`.
     pub(crate) fn new(reserved: u64) -> Self {
         let (sender, _) = broadcast::channel(LAG_MAX);
-        let ring =
-            Ring { ids: EventIds::resume(reserved), kept: VecDeque::new(), bytes: 0, dropped_to: reserved };
+        let ring = Ring { ids: EventIds::resume(reserved), kept: VecDeque::new(), bytes: 0, dropped_to: reserved };
         Self { ring: Mutex::new(ring), sender }
     }
 
@@ -117,7 +116,10 @@ impl Notifications {
     }
 
     /// Everything after `after` that is kept, whether some is missing, and a receiver of what follows.
-    pub(crate) fn replay_after(&self, after: u64) -> (Vec<Arc<Notification>>, bool, broadcast::Receiver<Arc<Notification>>) {
+    pub(crate) fn replay_after(
+        &self,
+        after: u64,
+    ) -> (Vec<Arc<Notification>>, bool, broadcast::Receiver<Arc<Notification>>) {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = ring.kept.iter().filter(|kept| kept.id > after).cloned().collect();
         (kept, after < ring.dropped_to, self.sender.subscribe())
@@ -134,7 +136,6 @@ impl Notifications {
     pub(crate) fn listeners(&self) -> usize {
         self.sender.receiver_count()
     }
-
 }
 
 #[cfg(test)]

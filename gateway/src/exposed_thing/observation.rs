@@ -68,7 +68,11 @@ impl Observation {
     ///
     /// # Errors
     /// `UnknownAffordance`; `NotAllowed` when the property is not observable.
-    pub(crate) fn begin(outlet: Arc<Outlet>, observed: Observed, last_event_id: Option<u64>) -> Result<Self, InteractionError> {
+    pub(crate) fn begin(
+        outlet: Arc<Outlet>,
+        observed: Observed,
+        last_event_id: Option<u64>,
+    ) -> Result<Self, InteractionError> {
         check(&outlet, &observed)?;
         let closed = outlet.closed();
         let mut ready = VecDeque::new();
@@ -134,10 +138,11 @@ impl Observation {
     fn wants(&self, item: &ObservedItem) -> bool {
         match item {
             ObservedItem::Notification(notification) => match (&self.observed, notification.affordance) {
-                (Observed::Property(name), AffordanceKind::Property) | (Observed::Event(name), AffordanceKind::Event) => {
-                    *name == *notification.name
+                (Observed::Property(name), AffordanceKind::Property)
+                | (Observed::Event(name), AffordanceKind::Event) => *name == *notification.name,
+                (Observed::AllProperties, AffordanceKind::Property) | (Observed::AllEvents, AffordanceKind::Event) => {
+                    true
                 }
-                (Observed::AllProperties, AffordanceKind::Property) | (Observed::AllEvents, AffordanceKind::Event) => true,
                 _ => false,
             },
             ObservedItem::Gap { .. } | ObservedItem::Lapsed { .. } => true,
@@ -148,8 +153,18 @@ impl Observation {
     fn properties(&self) -> Vec<Arc<str>> {
         let description = self.outlet.description();
         let mut names: Vec<Arc<str>> = match &self.observed {
-            Observed::Property(name) => description.properties.get_key_value(name.as_str()).map(|(name, _)| Arc::clone(name)).into_iter().collect(),
-            Observed::AllProperties => description.properties.values().filter(|property| property.observable).map(|property| Arc::clone(&property.name)).collect(),
+            Observed::Property(name) => description
+                .properties
+                .get_key_value(name.as_str())
+                .map(|(name, _)| Arc::clone(name))
+                .into_iter()
+                .collect(),
+            Observed::AllProperties => description
+                .properties
+                .values()
+                .filter(|property| property.observable)
+                .map(|property| Arc::clone(&property.name))
+                .collect(),
             Observed::Event(_) | Observed::AllEvents => Vec::new(),
         };
         names.sort();
@@ -201,7 +216,10 @@ fn check(outlet: &Outlet, observed: &Observed) -> Result<(), InteractionError> {
     let description = outlet.description();
     match observed {
         Observed::Property(name) => {
-            let property = description.properties.get(name.as_str()).ok_or_else(|| outlet.unknown(AffordanceKind::Property, name))?;
+            let property = description
+                .properties
+                .get(name.as_str())
+                .ok_or_else(|| outlet.unknown(AffordanceKind::Property, name))?;
             if property.observable {
                 return Ok(());
             }

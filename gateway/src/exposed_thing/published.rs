@@ -95,7 +95,10 @@ mod tests {
         assert!(published.fresh("temperature", now + Duration::from_millis(9)).is_some());
         assert!(published.fresh("temperature", now + Duration::from_millis(10)).is_none());
         assert!(published.lapsed("temperature", now + Duration::from_millis(10)));
-        assert!(!published.publish(&name, reading("21.5"), Duration::from_millis(10), now), "an equal value is no change");
+        assert!(
+            !published.publish(&name, reading("21.5"), Duration::from_millis(10), now),
+            "an equal value is no change"
+        );
         assert!(published.publish(&name, reading("21.6"), Duration::from_secs(10), now));
         published.lapse("temperature", now);
         assert!(published.fresh("temperature", now).is_none(), "a write drops the reading");

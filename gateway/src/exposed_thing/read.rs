@@ -20,7 +20,8 @@ pub(super) async fn property(thing: &ExposedThing, name: &str, context: &Context
         return Ok(reading);
     }
     let description = thing.outlet.description();
-    let property = description.properties.get(name).ok_or_else(|| thing.outlet.unknown(AffordanceKind::Property, name))?;
+    let property =
+        description.properties.get(name).ok_or_else(|| thing.outlet.unknown(AffordanceKind::Property, name))?;
     if !property.readable {
         let operation = format!("the property `{name}` is write-only");
         return Err(InteractionError::NotAllowed { operation, allow: "PUT" });

@@ -1,6 +1,6 @@
 //! Values on their way through a Thing: JSON on the consumer's side, the contract's typed values on the handler's side.
 //!
-//! Each is checked once against its DataSchema, here, whichever way it goes. Serializing happens here too, once.
+//! Each is checked once against its `DataSchema`, here, whichever way it goes. Serializing happens here too, once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -76,7 +76,11 @@ fn integer(number: &Number) -> Option<i64> {
 ///
 /// # Errors
 /// `InvalidOutput`: the handler broke its own Thing Model.
-pub(crate) fn output(what: &fmt::Arguments<'_>, schema: Option<&Schema>, value: HandlerValue) -> Result<Checked, InteractionError> {
+pub(crate) fn output(
+    what: &fmt::Arguments<'_>,
+    schema: Option<&Schema>,
+    value: HandlerValue,
+) -> Result<Checked, InteractionError> {
     let refused = |errors: Vec<FieldError>| InteractionError::InvalidOutput {
         detail: format!("the handler's answer for {what} does not fit its own Thing Model"),
         errors,
@@ -120,7 +124,11 @@ fn serialized(value: HandlerValue) -> Result<(Value, Bytes), String> {
         HandlerValue::Json(text) => {
             let json = parse_json(text.as_bytes(), OUTPUT_LIMITS).map_err(|error| format!("is no JSON: {error}"))?;
             // One line, as server-sent events want it; a raw line break can only stand between tokens.
-            if text.bytes().any(|byte| byte == b'\n' || byte == b'\r') { scalar(json) } else { (json, Bytes::from(text)) }
+            if text.bytes().any(|byte| byte == b'\n' || byte == b'\r') {
+                scalar(json)
+            } else {
+                (json, Bytes::from(text))
+            }
         }
         HandlerValue::Binary(_) => return Err("is binary".to_owned()),
     })

@@ -35,7 +35,9 @@ impl Approval {
         let approve = match variables.get("approve").map(String::as_str) {
             None | Some("false") => false,
             Some("true") => true,
-            Some(other) => return Err(InteractionError::invalid(format!("approve is `true` or `false`, not `{other}`"))),
+            Some(other) => {
+                return Err(InteractionError::invalid(format!("approve is `true` or `false`, not `{other}`")));
+            }
         };
         let expect = variables.get("expect").map(|digest| digest.parse()).transpose();
         let expect = expect.map_err(|error| InteractionError::invalid(format!("expect: {error}")))?;
@@ -60,7 +62,11 @@ impl Approval {
     ///
     /// # Errors
     /// `InvalidInput` when its model makes no Thing Description; `Conflict` when affordances would be lost.
-    pub(super) fn describes(&self, now: &Description, version: &Version) -> Result<Option<Description>, InteractionError> {
+    pub(super) fn describes(
+        &self,
+        now: &Description,
+        version: &Version,
+    ) -> Result<Option<Description>, InteractionError> {
         if *version.component.model_json() == now.model {
             return Ok(None);
         }
@@ -82,7 +88,9 @@ impl Approval {
 /// Why bytes are no version of this Thing's handler.
 pub(super) fn refused(error: HandlerError) -> InteractionError {
     match error {
-        HandlerError::Denied { .. } => InteractionError::Forbidden { detail: format!("the component was refused: {error}") },
+        HandlerError::Denied { .. } => {
+            InteractionError::Forbidden { detail: format!("the component was refused: {error}") }
+        }
         HandlerError::Host { .. } | HandlerError::Overloaded { .. } => InteractionError::Handler(error),
         other => InteractionError::invalid(format!("the component was refused: {other}")),
     }

@@ -34,7 +34,11 @@ impl VersionTemplate {
         signals: mpsc::Sender<Signal>,
         clock: ThingClock,
     ) -> Self {
-        let mut limits = Limits { wake_ms: declaration.limits.budgets.wake_ms, signal_ms: declaration.limits.budgets.wake_ms, ..Limits::default() };
+        let mut limits = Limits {
+            wake_ms: declaration.limits.budgets.wake_ms,
+            signal_ms: declaration.limits.budgets.wake_ms,
+            ..Limits::default()
+        };
         if let Some(memory) = declaration.limits.memory_bytes_max {
             limits.memory_bytes_max = memory;
         }

@@ -31,7 +31,11 @@ pub(super) enum Cause {
 
 impl Task {
     /// Calls the instance, applies what the call left behind and waits until its state changes are on disk.
-    pub(super) async fn call<T, F>(&mut self, cause: Cause, call: impl FnOnce(HandlerInstance) -> F) -> Result<T, InteractionError>
+    pub(super) async fn call<T, F>(
+        &mut self,
+        cause: Cause,
+        call: impl FnOnce(HandlerInstance) -> F,
+    ) -> Result<T, InteractionError>
     where
         F: Future<Output = Answered<T>>,
     {
@@ -84,12 +88,15 @@ impl Task {
         tracing::warn!(thing = %self.outlet.name(), version = self.version.number, kind, detail, "the handler was lost");
         self.last_failure.clone_from(&detail);
         self.status.fault(kind, detail.clone());
-        self.tell_control("fault", &serde_json::json!({
-            "time": Rfc3339(SystemTime::now()).to_string(),
-            "kind": kind,
-            "detail": detail,
-            "version": self.version.number,
-        }));
+        self.tell_control(
+            "fault",
+            &serde_json::json!({
+                "time": Rfc3339(SystemTime::now()).to_string(),
+                "kind": kind,
+                "detail": detail,
+                "version": self.version.number,
+            }),
+        );
         if self.end_actions(false) {
             self.fail_safe().await;
         }
@@ -105,7 +112,9 @@ impl Task {
             let error = if replaced {
                 InteractionError::HandlerReplaced
             } else {
-                InteractionError::Handler(HandlerError::Fault(Fault::Failed("the handler was lost while this action ran".to_owned())))
+                InteractionError::Handler(HandlerError::Fault(Fault::Failed(
+                    "the handler was lost while this action ran".to_owned(),
+                )))
             };
             self.outlet.actions.end(*id, Err(error), SystemTime::now());
         }
@@ -121,7 +130,8 @@ impl Task {
 
     /// Why nothing can be asked now.
     fn without_instance(&self) -> InteractionError {
-        let retry_after = self.paused_until.map_or(RETRY_AFTER, |until| until.saturating_duration_since(std::time::Instant::now()));
+        let retry_after =
+            self.paused_until.map_or(RETRY_AFTER, |until| until.saturating_duration_since(std::time::Instant::now()));
         InteractionError::Suspended {
             detail: format!("the handler does not stay up: {}", self.last_failure),
             retry_after: retry_after.max(RETRY_AFTER),
@@ -210,7 +220,9 @@ fn error_text(error: &HandlerError) -> String {
 pub(super) fn of_fault(fault: Fault) -> InteractionError {
     match fault {
         Fault::Invalid(detail) => InteractionError::invalid(detail),
-        Fault::Busy => InteractionError::Overloaded { detail: "the handler is busy".to_owned(), retry_after: RETRY_AFTER },
+        Fault::Busy => {
+            InteractionError::Overloaded { detail: "the handler is busy".to_owned(), retry_after: RETRY_AFTER }
+        }
         Fault::Unavailable(detail) => InteractionError::Unavailable { detail, retry_after: RETRY_AFTER },
         Fault::ReadOnly => InteractionError::NotAllowed {
             operation: "the handler does not let this property be written".to_owned(),

@@ -60,7 +60,8 @@ impl Task {
         if let Some(description) = next.description {
             self.outlet.describe(description);
         }
-        self.canary = self.record.canary.as_ref().map(|kept| Canary { previous_instance, ..Canary::resume(kept, previous) });
+        self.canary =
+            self.record.canary.as_ref().map(|kept| Canary { previous_instance, ..Canary::resume(kept, previous) });
         let state = self.store.state(self.outlet.name());
         let answer = self.version.start(state, Origin::Swapped).await;
         let pause = begun.elapsed();
@@ -76,7 +77,9 @@ impl Task {
             self.fail_safe().await;
         }
         if self.version.number != number {
-            return Err(InteractionError::Conflict { detail: format!("version {number} was rolled back at once: {}", self.last_failure) });
+            return Err(InteractionError::Conflict {
+                detail: format!("version {number} was rolled back at once: {}", self.last_failure),
+            });
         }
         Ok(CutOver { pause })
     }
@@ -168,7 +171,9 @@ impl Task {
                 description.created = now.created;
                 self.outlet.describe(description);
             }
-            Err(error) => tracing::error!(thing = %self.outlet.name(), %error, "the previous version's model is no longer valid"),
+            Err(error) => {
+                tracing::error!(thing = %self.outlet.name(), %error, "the previous version's model is no longer valid");
+            }
         }
     }
 }

@@ -46,7 +46,9 @@ impl Task {
                     }
                     batch.put_state(thing, &key, bytes);
                 }
-                Effect::Reading { name, reading, valid_for_ms } => self.publish(&name, reading, Duration::from_millis(valid_for_ms)),
+                Effect::Reading { name, reading, valid_for_ms } => {
+                    self.publish(&name, reading, Duration::from_millis(valid_for_ms));
+                }
                 Effect::Event { name, data } => {
                     if let Err(error) = self.outlet.emit(&name, data) {
                         self.refused("event", &name, &error.to_string());
@@ -56,7 +58,10 @@ impl Task {
                 Effect::Done { action, result } => self.done(action, result),
                 Effect::Log { level, message, .. } => self.log(level, message),
                 Effect::Dropped { what, count } => {
-                    self.log(LogLevel::Warn, format!("{count} more of {what:?} in one call than its limit allows; they were dropped"));
+                    self.log(
+                        LogLevel::Warn,
+                        format!("{count} more of {what:?} in one call than its limit allows; they were dropped"),
+                    );
                 }
             }
         }

@@ -58,7 +58,9 @@ impl Task {
         let read = self.call(Cause::Other, |instance| instance.read_property(name, call)).await;
         match (read, again) {
             // A read that costs the new version its life is answered once more by the previous one.
-            (Err(error), Some(call)) if self.instance.is_none() => self.read_from_previous(name, call).await.ok_or(error),
+            (Err(error), Some(call)) if self.instance.is_none() => {
+                self.read_from_previous(name, call).await.ok_or(error)
+            }
             (read, _) => read.map(|reading| self.answer(reading)),
         }
     }
@@ -71,7 +73,12 @@ impl Task {
         Ok(())
     }
 
-    async fn invoke(&mut self, name: &Arc<str>, input: Option<Value>, context: &Context) -> Result<Outcome, InteractionError> {
+    async fn invoke(
+        &mut self,
+        name: &Arc<str>,
+        input: Option<Value>,
+        context: &Context,
+    ) -> Result<Outcome, InteractionError> {
         let call = call_of(context, self.version.budgets.invoke_ms);
         let id: Uuid = call.id;
         let outcome = self.call(Cause::Other, |instance| instance.invoke_action(name, input, call)).await?;

@@ -83,7 +83,11 @@ impl Statistics {
 fn bucket(elapsed: Duration) -> usize {
     let us = elapsed.as_secs_f64() * 1e6;
     let place = us.max(1.0).log2() * f64::from(PER_DOUBLING);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and bounded on the next line")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and bounded on the next line"
+    )]
     let place = place as usize;
     place.min(BUCKETS - 1)
 }

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use handler_host::{Answer, Capabilities, Config, HandlerComponent, HandlerInstance, InstanceSetup, Limits, Origin, ThingClock};
+use handler_host::{
+    Answer, Capabilities, Config, HandlerComponent, HandlerInstance, InstanceSetup, Limits, Origin, ThingClock,
+};
 
 use thing_descriptions::TdError;
 
@@ -46,7 +48,12 @@ impl Version {
         self.start_with(self.capabilities.rehearsal(), state, Origin::Swapped).await
     }
 
-    async fn start_with(&self, capabilities: Capabilities, state: BTreeMap<String, Vec<u8>>, origin: Origin) -> Answer<()> {
+    async fn start_with(
+        &self,
+        capabilities: Capabilities,
+        state: BTreeMap<String, Vec<u8>>,
+        origin: Origin,
+    ) -> Answer<()> {
         let setup = InstanceSetup {
             component: self.component.clone(),
             capabilities,

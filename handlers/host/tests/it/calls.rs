@@ -1,11 +1,9 @@
 //! What a call gives back: answers, effects in order, state, the report.
 
-use std::time::Duration;
-
 use handler_host::{DroppedKind, Effect, LogLevel, Outcome, Quality, Signal, Value};
 use uuid::Uuid;
 
-use crate::guest::{Guest, ZEROS, call, engine, setup, started};
+use crate::guest::{Guest, ZEROS, call, setup, started};
 
 const LOG: &str = "(call $write (i32.const 2) (i32.const 300) (i32.const 20))";
 const EVENT: &str =
