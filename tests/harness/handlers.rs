@@ -59,6 +59,22 @@ fn build() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// A version of the laboratory that does a wrong of its own: `WHERE:HOW`, as its setting `misbehave` names it.
+///
+/// # Errors
+/// When the laboratory is not there, or `wrong` is longer than 22 bytes.
+pub fn misbehaving(wrong: &str) -> Result<Vec<u8>> {
+    const MARK: &[u8] = b"laboratory-wrong:";
+    const ROOM: usize = 22;
+    let mut bytes = component("laboratory")?;
+    let place = bytes.windows(MARK.len()).position(|window| window == MARK).map(|start| start + MARK.len());
+    let place = place.ok_or_else(|| anyhow!("the laboratory has no room for a wrong"))?;
+    let room = bytes.get_mut(place..place + ROOM).filter(|room| wrong.len() <= room.len());
+    let room = room.ok_or_else(|| anyhow!("`{wrong}` is longer than {ROOM} bytes"))?;
+    room[..wrong.len()].copy_from_slice(wrong.as_bytes());
+    Ok(bytes)
+}
+
 /// The same handler under another digest: a custom section with `mark` is appended, which changes nothing that runs.
 ///
 /// # Errors

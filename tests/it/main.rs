@@ -4,6 +4,7 @@
 
 mod actions;
 mod bad_input;
+mod canary;
 mod descriptions;
 mod node_wot;
 mod observe;

@@ -1,7 +1,7 @@
 //! Laboratory: one guest that shows, times and provokes everything a handler can do; for tests and benches only.
 //!
-//! Every want is optional. The setting `misbehave` = `WHERE:HOW` (`start:loop`, `read:trap`, `wake:allocate`) makes it
-//! misbehave before it is asked to.
+//! Every want is optional. The setting `misbehave` = `WHERE:HOW` (`start:loop`, `read:trap`, `number:trap`, `wake:allocate`) makes it
+//! misbehave before it is asked to; a copy of the component with other bytes in [`BUILT_IN`] is a version that does so.
 
 mod misbehave;
 mod statistics;
@@ -15,6 +15,16 @@ use tidegate_handler::{
     Action, Config, Delay, Edges, Fault, Handler, Origin, Setting, Thing, Value, clock, sleep_ms, state,
 };
 
+/// `laboratory-wrong:` and, up to the first dot, a `WHERE:HOW` that this version does without being told.
+#[used]
+static BUILT_IN: [u8; 40] = *b"laboratory-wrong:.......................";
+
+fn built_in() -> String {
+    let bytes = std::hint::black_box(&BUILT_IN);
+    let wrong = bytes.split(|byte| *byte == b'.').next().unwrap_or_default();
+    String::from_utf8_lossy(wrong.strip_prefix(b"laboratory-wrong:").unwrap_or_default()).into_owned()
+}
+
 struct Laboratory {
     thing: Thing,
     origin: Origin,
@@ -27,7 +37,7 @@ struct Laboratory {
 
 impl Handler for Laboratory {
     fn start(config: &Config, origin: Origin) -> Result<Self, Fault> {
-        let misbehave = config.value("misbehave").cloned().map(String::try_from).transpose()?.unwrap_or_default();
+        let misbehave = config.value("misbehave").cloned().map(String::try_from).transpose()?.unwrap_or_else(built_in);
         let laboratory = Self {
             thing: config.thing(),
             origin,
@@ -53,6 +63,9 @@ impl Handler for Laboratory {
     fn read_property(&self, name: &str) -> Result<Value, Fault> {
         if !self.misbehave.is_empty() {
             self.misbehave_at("read:")?;
+            if let Some((_, how)) = self.misbehave.split_once(':').filter(|(place, _)| *place == name) {
+                misbehave(&self.thing, how)?;
+            }
         }
         match name {
             "noop" => Ok(Value::Null),

@@ -1,0 +1,159 @@
+//! A version that turns out to be bad: its reads are answered by the version before, it is rolled back by itself, and the
+//! state is as it was with what consumers wrote since. Lines and running actions of a lost handler end safely.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use tests::{Client, Gateway, Site, eventually, handlers, http::Request, site::LABORATORY};
+
+const LAB: &str = "/things/lab";
+const HANDLER: &str = "/things/lab/handler";
+const SOON: Duration = Duration::from_secs(10);
+/// The laboratory with a line that goes low when nobody looks after it: the relay's, so that the board shows it.
+const LINE: &str = r#"
+[grants.line]
+kind = "gpio"
+chip = "board:gpio"
+line = 17
+direction = "output"
+fail-safe = false
+"#;
+
+fn gateway() -> Result<Gateway> {
+    let site = Site::new()?;
+    site.thing("lab", &format!("{LABORATORY}{LINE}"))?;
+    site.start()
+}
+
+fn push(client: Client, component: &[u8]) -> Result<tests::http::Response> {
+    client.send(&Request::new("POST", &format!("{HANDLER}/actions/replace")).body("application/wasm", component))
+}
+
+fn property(client: Client, name: &str) -> Result<Value> {
+    client.value(&format!("{LAB}/properties/{name}"))
+}
+
+fn handler(client: Client, name: &str) -> Result<Value> {
+    client.value(&format!("{HANDLER}/properties/{name}"))
+}
+
+#[test]
+fn a_version_that_traps_is_rolled_back_and_no_read_fails() -> Result<()> {
+    let gateway = gateway()?;
+    let client = gateway.client();
+    let good = handler(client, "digest")?;
+    client.json("PUT", &format!("{LAB}/properties/counter"), &json!(1))?.expect(204)?;
+    push(client, &handlers::misbehaving("number:trap")?)?.expect(200)?;
+    ensure!(handler(client, "digest")? != good && handler(client, "status")?["state"] == "canary");
+    client.json("PUT", &format!("{LAB}/properties/counter"), &json!(2))?.expect(204)?;
+    for _ in 0..10 {
+        property(client, "number")?;
+    }
+    ensure!(handler(client, "digest")? == good, "still {}", handler(client, "status")?);
+    ensure!(property(client, "counter")? == 2, "what a consumer wrote meanwhile stays");
+    let faults = handler(client, "faults")?;
+    ensure!(faults[0]["kind"] == "trap", "{faults}");
+    Ok(())
+}
+
+#[test]
+fn a_version_whose_every_read_traps_is_rolled_back_before_anybody_reads() -> Result<()> {
+    let gateway = gateway()?;
+    let client = gateway.client();
+    let good = handler(client, "digest")?;
+    push(client, &handlers::misbehaving("read:trap")?)?;
+    eventually("it is rolled back", SOON, || Ok((handler(client, "digest")? == good).then_some(())))?;
+    property(client, "number")?;
+    Ok(())
+}
+
+#[test]
+fn a_rollback_survives_a_restart() -> Result<()> {
+    let gateway = gateway()?;
+    let client = gateway.client();
+    let good = handler(client, "digest")?;
+    push(client, &handlers::misbehaving("number:trap")?)?.expect(200)?;
+    for _ in 0..10 {
+        property(client, "number")?;
+    }
+    let gateway = gateway.kill()?.start()?;
+    ensure!(handler(gateway.client(), "digest")? == good);
+    property(gateway.client(), "number")?;
+    Ok(())
+}
+
+#[test]
+fn a_canary_goes_on_after_a_restart() -> Result<()> {
+    let gateway = gateway()?;
+    let good = handler(gateway.client(), "digest")?;
+    push(gateway.client(), &handlers::misbehaving("number:trap")?)?.expect(200)?;
+    let gateway = gateway.kill()?.start()?;
+    let client = gateway.client();
+    ensure!(handler(client, "digest")? != good, "the switch was committed");
+    for _ in 0..10 {
+        property(client, "number")?;
+    }
+    ensure!(handler(client, "digest")? == good, "the faults count after a restart as before it");
+    Ok(())
+}
+
+#[test]
+fn a_version_that_fails_its_rehearsal_never_serves() -> Result<()> {
+    let gateway = gateway()?;
+    let client = gateway.client();
+    let good = handler(client, "digest")?;
+    for wrong in ["start:trap", "start:loop", "start:allocate", "wake:trap", "wake:loop"] {
+        let refused = push(client, &handlers::misbehaving(wrong)?)?.problem(400)?;
+        ensure!(refused["detail"].as_str().is_some_and(|detail| detail.contains("rehearsal")), "{wrong}: {refused}");
+        ensure!(handler(client, "digest")? == good && handler(client, "version")? == 1, "{wrong}");
+        property(client, "number")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_action_in_flight_ends_with_its_handler_and_the_line_goes_low() -> Result<()> {
+    let gateway = gateway()?;
+    let client = gateway.client();
+    let started = |how: &str| -> Result<String> {
+        client.json("PUT", &format!("{LAB}/properties/line"), &json!(true))?.expect(204)?;
+        ensure!(client.value("/things/board/properties/state")?["relay"]["on"] == true, "{how}");
+        let count = json!({ "n": 1000, "delay": 100 });
+        let status = client.json("POST", &format!("{LAB}/actions/count"), &count)?.expect(201)?.value()?;
+        Ok(status["href"].as_str().unwrap_or_default().to_owned())
+    };
+    let ended = |href: &str, problem: &str| -> Result<()> {
+        let path = href.find("/things/").map_or(href, |start| &href[start..]).to_owned();
+        let status = client.value(&path)?;
+        ensure!(status["status"] == "failed", "{status}");
+        ensure!(status["error"]["type"].as_str().is_some_and(|kind| kind.ends_with(problem)), "{status}");
+        eventually("the line goes low", SOON, || {
+            let state = client.value("/things/board/properties/state")?;
+            Ok((state["relay"]["on"] == false).then_some(()))
+        })
+    };
+    let replaced = started("replace")?;
+    push(client, &handlers::variant("laboratory", "next")?)?.expect(200)?;
+    ended(&replaced, "handler-replaced")?;
+    let lost = started("trap")?;
+    client.json("POST", &format!("{LAB}/actions/misbehave"), &json!({ "how": "trap" }))?.problem(500)?;
+    ended(&lost, "")
+}
+
+#[test]
+fn a_handler_that_does_not_stay_up_says_so_and_health_is_degraded() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("lab", &format!("{LABORATORY}{LINE}[settings]\nmisbehave = \"wake:trap\"\n"))?;
+    let gateway = site.start()?;
+    let client = gateway.client();
+    eventually("the handler is in a crash loop", SOON, || {
+        Ok((handler(client, "status")?["state"] == "crash-loop").then_some(()))
+    })?;
+    let answer = client.get(&format!("{LAB}/properties/number"))?;
+    ensure!(answer.header("retry-after").is_some(), "{answer:?}");
+    answer.problem(503)?;
+    let health = client.value("/things/gateway/properties/health")?;
+    ensure!(health["status"] == "degraded" && health["failing"][0]["thing"] == "lab", "{health}");
+    Ok(())
+}
