@@ -2,10 +2,10 @@
 //
 // Everything that comes from a Thing is put into the page as text, never as markup.
 
-import { Problem, explore, findForm, follow, invokeAction, observeAllProperties, readProperty, writeProperty } from "./consumer.js";
+import { Problem, explore, findForm, follow, invokeAction, linkOf, observeAllProperties, readProperty, writeProperty } from "./consumer.js";
 
-// A browser allows 6 connections per host on HTTP/1.1; two are left for requests.
-const STREAMS_MAX = 4;
+// A browser allows 6 connections per host on HTTP/1.1, for all its windows; three are left for requests.
+const STREAMS_MAX = 3;
 const REFRESH_MS = 10_000;
 
 const UNITS = {
@@ -25,9 +25,18 @@ function element(name, { text, className, ...attributes } = {}, ...children) {
 
 const titleOf = (name, affordance) => affordance.title ?? name;
 const unitOf = (schema) => {
-  const unit = (schema.unit ?? "").split(/[:/#]/).pop();
+  const unit = String(schema.unit ?? "").split(/[:/#]/).pop();
   return UNITS[unit] ?? unit;
 };
+
+const BYTE_UNITS = ["bytes", "kB", "MB", "GB", "TB"];
+
+/** Value and unit as people write them: `[text, unit]`. */
+function measure(value, unit) {
+  if (typeof value !== "number" || unit !== "bytes") return [show(value), unit];
+  const power = Math.min(BYTE_UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.abs(value) || 1) / 3)));
+  return [show(Number((value / 1000 ** power).toPrecision(4))), BYTE_UNITS[power]];
+}
 
 function show(value) {
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
@@ -93,14 +102,22 @@ function propertyRow(name, property) {
   const node = element("div", { className: "property" }, element("span", { className: "name", text: titleOf(name, property) }), value, unit, age);
   if (property.description) node.title = property.description;
   let taken = 0;
+  let last;
   let input;
+  let edited = false;
   const update = (content, seconds, quality = "") => {
-    value.textContent = show(content);
+    [value.textContent, unit.textContent] = measure(content, unitOf(property));
     value.classList.toggle("block", typeof content === "object" && content !== null);
     node.classList.remove("bad");
     taken = Date.now() - 1000 * seconds;
+    last = JSON.stringify(content);
     age.dataset.quality = quality;
-    if (input && !node.contains(document.activeElement)) input.set(content);
+    if (input && !edited && !node.contains(document.activeElement)) input.set(content);
+  };
+  /** A stream tells neither age nor quality, and begins with a value that may be old. */
+  const changed = (content) => {
+    if (taken && JSON.stringify(content) === last) return;
+    update(content, 0, age.dataset.quality);
   };
   const readable = findForm(property.forms, "readproperty", { defaults: ["readproperty", "writeproperty"] });
   const refresh = async () => {
@@ -122,12 +139,14 @@ function propertyRow(name, property) {
     const button = element("button", { text: "Set", type: "button" });
     const outcome = element("span", { className: "outcome", role: "status" });
     node.append(element("span", { className: "controls" }, input.node, button, outcome));
+    input.node.addEventListener("input", () => { edited = true; });
     doing(button, outcome, async () => {
       await writeProperty(property, input.read());
+      edited = false;
       await refresh();
     });
   }
-  return { node, update, refresh, tick, observable: property.observable === true };
+  return { node, changed, refresh, tick, observable: property.observable === true };
 }
 
 /** Inputs for the members of an object, or one for anything else. */
@@ -155,9 +174,9 @@ function actionRow(name, action) {
     input = { nodes: [file], read: () => file.files[0] };
   }
   doing(button, outcome, async () => {
-    const progress = (status) => { outcome.textContent = status.progress === undefined ? status.status : show(status.progress); };
+    const progress = (status) => { outcome.textContent = status.progress === undefined ? status.status : `${status.status}: ${JSON.stringify(status.progress)}`; };
     const output = await invokeAction(action, input.read(), variables.read(), progress);
-    return output === undefined ? "done" : show(output);
+    return output === undefined ? "done" : `done: ${JSON.stringify(output)}`;
   });
   return element("div", { className: "action" }, ...input.nodes, ...variables.nodes, button, outcome);
 }
@@ -187,11 +206,16 @@ class Card {
 
   stream() {
     const streaming = [...open].filter((card) => card.end).length;
-    if (!this.running || this.end || streaming >= STREAMS_MAX) return;
+    if (!this.running || this.end) return;
+    this.state.textContent = "read every 10 s";
+    if (streaming >= STREAMS_MAX) return;
     const names = [...this.rows].filter(([, row]) => row.observable).map(([name]) => name);
     this.end = observeAllProperties(this.thing, names, {
-      onValue: (name, value) => this.rows.get(name).update(value, 0),
-      onState: (live) => { this.state.textContent = live ? "live" : "reconnecting …"; },
+      onValue: (name, value) => this.rows.get(name).changed(value),
+      onState: (state) => {
+        this.state.textContent = state;
+        if (state === "ended") this.end = undefined; // the next refresh tries again
+      },
     });
   }
 
@@ -239,8 +263,8 @@ function foldable(title, load) {
 }
 
 function thingCard(thing) {
-  return foldable(thing.title, async (node) => {
-    if ((thing.links ?? []).some((link) => link.rel === "controlledBy")) {
+  return foldable(String(thing?.title), async (node) => {
+    if (linkOf(thing, "controlledBy")) {
       node.append(foldable("Handler", () => follow(thing, "controlledBy")));
     }
     return thing;
@@ -254,7 +278,7 @@ async function main() {
     const wanted = decodeURIComponent(location.hash.slice(1));
     const cards = things.map((thing) => {
       const node = thingCard(thing);
-      node.dataset.page = (thing.links ?? []).find((link) => link.rel === "alternate")?.href ?? "";
+      node.dataset.page = linkOf(thing, "alternate")?.href ?? "";
       return node;
     });
     document.getElementById("things").replaceChildren(...cards);

@@ -9,10 +9,13 @@ export class Problem extends Error {
   }
 }
 
+// Longer than a synchronous action may last.
+const TIMEOUT_MS = 60_000;
+
 async function request(href, options = {}) {
   let response;
   try {
-    response = await fetch(href, { credentials: "same-origin", ...options });
+    response = await fetch(href, { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
   } catch {
     throw new Problem({ detail: "the gateway does not answer" });
   }
@@ -28,12 +31,18 @@ async function body(response) {
   return text === "" ? undefined : JSON.parse(text);
 }
 
+// A directory may hold Thing Descriptions of others: what is no list is taken as an empty one.
+const listOf = (value) => (Array.isArray(value) ? value.filter((member) => member !== null && typeof member === "object") : []);
+
+/** The first link with the relation type `rel`. */
+export const linkOf = (thing, rel) => listOf(thing?.links).find((link) => link.rel === rel);
+
 const ops = (form, fallback) => [form.op ?? fallback].flat();
 const isHttp = (form) => /^https?:/.test(form.href);
 
 /** The first form for `op`; with `subprotocol` only such a form, without it only one that has none. */
 export function findForm(forms, op, { subprotocol, defaults = [] } = {}) {
-  return (forms ?? []).find((form) => isHttp(form) && ops(form, defaults).includes(op) && form.subprotocol === subprotocol);
+  return listOf(forms).find((form) => isHttp(form) && ops(form, defaults).includes(op) && form.subprotocol === subprotocol);
 }
 
 /** RFC 6570, form-style query expansion: what our forms use. */
@@ -54,7 +63,7 @@ export async function explore() {
 
 /** The Thing Description behind a link, if the Thing has such a link. */
 export async function follow(thing, rel) {
-  const link = (thing.links ?? []).find((link) => link.rel === rel);
+  const link = linkOf(thing, rel);
   return link && body(await request(link.href, { headers: { accept: "application/td+json" } }));
 }
 
@@ -105,7 +114,7 @@ export async function invokeAction(action, input, variables, progress) {
   return status.output;
 }
 
-/** One stream for all observable properties of a Thing. Returns a function that ends it, or nothing. */
+/** One stream for all observable properties of a Thing; `onState` hears "live", "reconnecting …" or "ended". Returns a function that ends it, or nothing. */
 export function observeAllProperties(thing, names, { onValue, onState }) {
   const form = findForm(thing.forms, "observeallproperties", { subprotocol: "sse" });
   if (!form) {
@@ -115,7 +124,8 @@ export function observeAllProperties(thing, names, { onValue, onState }) {
   for (const name of names) {
     stream.addEventListener(name, (message) => onValue(name, JSON.parse(message.data)));
   }
-  stream.addEventListener("open", () => onState(true));
-  stream.addEventListener("error", () => onState(false));
+  stream.addEventListener("open", () => onState("live"));
+  // A refusal, unlike a lost connection, ends an EventSource for good.
+  stream.addEventListener("error", () => onState(stream.readyState === EventSource.CLOSED ? "ended" : "reconnecting …"));
   return () => stream.close();
 }

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::Guard;
 use bytes::Bytes;
 use handler_host::Outcome;
 use serde_json::{Map, Value};
@@ -90,6 +91,11 @@ impl ExposedThing {
     #[must_use]
     pub fn description(&self) -> Arc<Description> {
         self.outlet.description()
+    }
+
+    /// The same for a look within one step; not to be held over an await.
+    pub(crate) fn described(&self) -> Guard<Arc<Description>> {
+        self.outlet.described()
     }
 
     /// Changes when the description does.

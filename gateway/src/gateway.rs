@@ -162,11 +162,8 @@ impl Gateway {
         turn_off_undeclared(&parts.store, &declarations).await;
         let (address, limits) = (config.listen, config.limits);
         let servient = Arc::new(Servient::new(config, directory));
-        for thing in own.things {
+        for thing in own.things.iter().chain(things.iter().map(|started| &started.thing)) {
             servient.expose(thing);
-        }
-        for started in &things {
-            servient.expose(Arc::clone(&started.thing));
         }
         let listener = TcpListener::bind(address).await.map_err(|source| StartupError::Listen { address, source })?;
         let address = listener.local_addr().map_err(|source| StartupError::Listen { address, source })?;

@@ -3,8 +3,9 @@
 //! Bindings find Things here and nowhere else. It starts none and answers for none.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::config::Config;
@@ -16,14 +17,15 @@ use crate::names::{ThingId, ThingName};
 #[derive(Debug)]
 pub struct Servient {
     config: Config,
-    things: RwLock<Things>,
+    /// Looked up at every request: without a lock.
+    things: ArcSwap<Things>,
     changed: watch::Sender<u64>,
     directory: Arc<Description>,
     stopping: watch::Sender<bool>,
 }
 
 /// The Things by what consumers call them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Things {
     /// In the order in which the directory lists them.
     by_id: BTreeMap<ThingId, Arc<ExposedThing>>,
@@ -36,7 +38,7 @@ impl Servient {
     pub(crate) fn new(config: Config, directory: Description) -> Self {
         Self {
             config,
-            things: RwLock::default(),
+            things: ArcSwap::default(),
             changed: watch::Sender::new(0),
             directory: Arc::new(directory),
             stopping: watch::Sender::new(false),
@@ -44,11 +46,13 @@ impl Servient {
     }
 
     /// Exposes one more Thing.
-    pub(crate) fn expose(&self, thing: Arc<ExposedThing>) {
-        let mut things = self.things.write().unwrap_or_else(PoisonError::into_inner);
-        things.by_name.insert(thing.name().clone(), Arc::clone(&thing));
-        things.by_id.insert(thing.id().clone(), thing);
-        drop(things);
+    pub(crate) fn expose(&self, thing: &Arc<ExposedThing>) {
+        self.things.rcu(|things| {
+            let mut things = Things::clone(things);
+            things.by_name.insert(thing.name().clone(), Arc::clone(thing));
+            things.by_id.insert(thing.id().clone(), Arc::clone(thing));
+            things
+        });
         self.changed.send_modify(|revision| *revision += 1);
     }
 
@@ -57,7 +61,7 @@ impl Servient {
     /// # Errors
     /// `UnknownThing`.
     pub fn thing(&self, name_or_id: &str) -> Result<Arc<ExposedThing>, InteractionError> {
-        let things = self.things.read().unwrap_or_else(PoisonError::into_inner);
+        let things = self.things.load();
         let found = things.by_name.get(name_or_id).or_else(|| things.by_id.get(name_or_id));
         found.cloned().ok_or_else(|| InteractionError::UnknownThing { thing: name_or_id.to_owned() })
     }
@@ -65,7 +69,7 @@ impl Servient {
     /// All Things that the directory lists, by id.
     #[must_use]
     pub fn things(&self) -> Vec<Arc<ExposedThing>> {
-        self.things.read().unwrap_or_else(PoisonError::into_inner).by_id.values().cloned().collect()
+        self.things.load().by_id.values().cloned().collect()
     }
 
     /// Changes when Things come or go.

@@ -1,5 +1,7 @@
 //! Properties: read, write, readall, writemultiple, and their streams by `Accept` (WoT Profile, HTTP Basic and HTTP SSE).
 
+use std::future::ready;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use axum::body::Body;
@@ -7,9 +9,10 @@ use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::methods::{Answer, Methods};
+use super::methods::{Answer, Answered, Methods};
 use super::problem::{Kind, Problem};
 use super::sse::EVENT_STREAM;
 use super::stamp::{JSON, NO_CACHE, stamp};
@@ -22,18 +25,45 @@ use crate::interaction::{AffordanceKind, Context, Payload};
 const MEDIA_JSON: &str = "application/json";
 
 /// `/properties/{name}`
-pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Request) -> Answer {
-    let description = target.thing.description();
-    let property = description.properties.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Property))?;
-    methods_of(property).admit(request.method())?;
-    let media = property.schema.media.as_deref().unwrap_or(MEDIA_JSON);
+///
+/// Each branch is a future of its own, in a box of its own: together they are larger than what the allocator keeps at
+/// hand, and a read, which is most of what a gateway does, would pay for the others.
+pub(crate) fn one(State(http): State<Shared>, target: Target, request: Request) -> BoxFuture<'static, Answer> {
+    match chosen(&http, target, request) {
+        Ok(Chosen::Read(target, context)) => Box::pin(read(target, context)),
+        Ok(Chosen::Write(target, request, media)) => Box::pin(write(http, target, request, media)),
+        Ok(Chosen::Answered(response)) => Box::pin(ready(Ok(response))),
+        Err(answered) => Box::pin(ready(Err(answered))),
+    }
+}
+
+/// What a request to one property asks for.
+enum Chosen {
+    Read(Target, Context),
+    Write(Target, Request, Option<Arc<str>>),
+    Answered(Response),
+}
+
+fn chosen(http: &Shared, target: Target, request: Request) -> Result<Chosen, Answered> {
+    let (media, observable) = admitted(&target, request.method())?;
     if request.method() == Method::PUT {
-        return write(&http, &target, request, media).await;
+        return Ok(Chosen::Write(target, request, media));
     }
-    match offers(request.headers(), media, property.observable)? {
-        EVENT_STREAM => observe::stream(&http, &target.thing, Observed::Property(target.name.into()), &request),
-        _ => read(&target, context(request.uri())?).await,
+    match offers(request.headers(), media.as_deref().unwrap_or(MEDIA_JSON), observable)? {
+        EVENT_STREAM => {
+            let observed = Observed::Property((*target.name).into());
+            observe::stream(http, &target.thing, observed, &request).map(Chosen::Answered)
+        }
+        _ => Ok(Chosen::Read(target, context(request.uri())?)),
     }
+}
+
+/// The property's media type, where it is no JSON, and whether it can be observed, if it takes this method.
+fn admitted(target: &Target, method: &Method) -> Result<(Option<Arc<str>>, bool), Answered> {
+    let description = target.thing.described();
+    let property = description.properties.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Property))?;
+    methods_of(property).admit(method)?;
+    Ok((property.schema.media.clone(), property.observable))
 }
 
 /// What one property offers.
@@ -49,7 +79,7 @@ fn offers<'a>(headers: &HeaderMap, media: &'a str, observable: bool) -> Result<&
         .ok_or_else(|| Problem::new(Kind::NOT_ACCEPTABLE, format!("what can be given: {}", offers.join(", "))))
 }
 
-async fn read(target: &Target, context: Context) -> Answer {
+async fn read(target: Target, context: Context) -> Answer {
     let reading = target.thing.read_property(&target.name, &context).await?;
     let mut response = Response::new(Body::from(reading.body.clone()));
     // Room for all that is stamped: the map would grow once otherwise.
@@ -58,9 +88,9 @@ async fn read(target: &Target, context: Context) -> Answer {
     Ok(response)
 }
 
-async fn write(http: &Shared, target: &Target, request: Request, media: &str) -> Answer {
+async fn write(http: Shared, target: Target, request: Request, media: Option<Arc<str>>) -> Answer {
     let context = context(request.uri())?;
-    let input = body::input(request, media, http.body_limits()).await?;
+    let input = body::input(request, media.as_deref().unwrap_or(MEDIA_JSON), http.body_limits()).await?;
     let input = input.ok_or_else(|| Problem::new(Kind::INVALID_INPUT, "a value is expected in the body"))?;
     target.thing.write_property(&target.name, input, &context).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -3,10 +3,11 @@
 //! Invariant: whatever leaves was checked against the Thing's description and serialized once. The outlet is shared by
 //! the [`ExposedThing`](super::ExposedThing) that answers consumers and by the behavior behind it; it asks nobody.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::{ArcSwap, Guard};
 use handler_host::Value;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -51,7 +52,8 @@ pub(crate) struct Outlet {
     name: ThingName,
     /// The key of this Thing's rows in the store (the Thing of a handler has its own event ids).
     key: String,
-    description: RwLock<Arc<Description>>,
+    /// Read at every request: without a lock, and without a shared count that the processors would fight over.
+    description: ArcSwap<Description>,
     description_changed: watch::Sender<u64>,
     pub(crate) published: Published,
     pub(crate) notifications: Notifications,
@@ -69,7 +71,7 @@ impl Outlet {
             name,
             key,
             description_changed: watch::Sender::new(description.revision),
-            description: RwLock::new(Arc::new(description)),
+            description: ArcSwap::from_pointee(description),
             published: Published::default(),
             notifications: Notifications::new(reserved),
             actions: Actions::default(),
@@ -86,14 +88,19 @@ impl Outlet {
 
     /// What the Thing offers now.
     pub(crate) fn description(&self) -> Arc<Description> {
-        Arc::clone(&self.description.read().unwrap_or_else(PoisonError::into_inner))
+        self.description.load_full()
+    }
+
+    /// The same for a look within one step; not to be held over an await.
+    pub(crate) fn described(&self) -> Guard<Arc<Description>> {
+        self.description.load()
     }
 
     /// Another description from now on: readings of what it no longer offers are forgotten.
     pub(crate) fn describe(&self, description: Description) {
         self.published.retain(|name| description.properties.contains_key(name));
         let revision = description.revision;
-        *self.description.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(description);
+        self.description.store(Arc::new(description));
         self.description_changed.send_replace(revision);
     }
 
@@ -122,7 +129,7 @@ impl Outlet {
     /// # Errors
     /// `UnknownAffordance`, or `InvalidOutput` when it breaks the model.
     pub(crate) fn reading(&self, name: &str, answer: Answer) -> Result<Reading, InteractionError> {
-        let description = self.description();
+        let description = self.described();
         let property = description.properties.get(name).ok_or_else(|| self.unknown(AffordanceKind::Property, name))?;
         let checked = value::output(&format_args!("the property `{name}`"), Some(&property.schema), answer.value)?;
         Ok(Reading {
@@ -140,7 +147,7 @@ impl Outlet {
     /// As [`reading`](Self::reading).
     pub(crate) fn publish(&self, name: &str, answer: Answer, good_for: Duration) -> Result<(), InteractionError> {
         let reading = self.reading(name, answer)?;
-        let description = self.description();
+        let description = self.described();
         let Some(property) = description.properties.get(name) else { return Ok(()) };
         let changed = self.published.publish(&property.name, reading.clone(), good_for, Instant::now());
         if changed && property.observable {
@@ -154,7 +161,7 @@ impl Outlet {
     /// # Errors
     /// `UnknownAffordance`, or `InvalidOutput` when its data breaks the model.
     pub(crate) fn emit(&self, name: &str, data: Value) -> Result<(), InteractionError> {
-        let description = self.description();
+        let description = self.described();
         let event = description.events.get(name).ok_or_else(|| self.unknown(AffordanceKind::Event, name))?;
         let checked = value::output(&format_args!("the event `{name}`"), event.data.as_ref(), data)?;
         self.notify(AffordanceKind::Event, &event.name, Reading::json(checked.body, Instant::now()));
@@ -172,7 +179,7 @@ impl Outlet {
     /// # Errors
     /// `InvalidOutput` when it breaks the model.
     pub(crate) fn action_output(&self, name: &str, output: Option<Value>) -> Ending {
-        let description = self.description();
+        let description = self.described();
         let schema = description.actions.get(name).and_then(|action| action.output.as_ref());
         match (schema, output) {
             (None, _) => Ok(None),

@@ -3,9 +3,10 @@
 //! Invariant: what is handed out by [`Published::fresh`] has not lapsed. This room knows no schema and asks nobody.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::reading::Reading;
@@ -19,46 +20,46 @@ struct Current {
     lapses: bool,
 }
 
-/// The current readings, by property.
+/// The current readings, by property. Read at every request and changed a few times a second: readers take a snapshot
+/// without a lock, a change makes a new map.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
-    current: RwLock<HashMap<Arc<str>, Current>>,
+    current: ArcSwap<Readings>,
     changed: watch::Sender<()>,
 }
+
+type Readings = HashMap<Arc<str>, Current>;
 
 impl Published {
     /// The reading of `name`, if it is still good.
     pub(crate) fn fresh(&self, name: &str, now: Instant) -> Option<Reading> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.get(name).filter(|entry| now < entry.good_until).map(|entry| entry.reading.clone())
+        self.current.load().get(name).filter(|entry| now < entry.good_until).map(|entry| entry.reading.clone())
     }
 
     /// The last reading of `name`, good or lapsed: what observers are shown first.
     pub(crate) fn last(&self, name: &str) -> Option<Reading> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.get(name).map(|entry| entry.reading.clone())
+        self.current.load().get(name).map(|entry| entry.reading.clone())
     }
 
     /// Whether the last reading of `name` was published with a time for which it is good, and that time is over.
     pub(crate) fn lapsed(&self, name: &str, now: Instant) -> bool {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.get(name).is_some_and(|entry| entry.lapses && now >= entry.good_until)
+        self.current.load().get(name).is_some_and(|entry| entry.lapses && now >= entry.good_until)
     }
 
     /// Until when the last reading of `name` is good, where it was published with such a time.
     pub(crate) fn good_until(&self, name: &str) -> Option<Instant> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.get(name).filter(|entry| entry.lapses).map(|entry| entry.good_until)
+        self.current.load().get(name).filter(|entry| entry.lapses).map(|entry| entry.good_until)
     }
 
     /// Takes a new reading, good for `good_for` from `now`; answers whether the value is another one than before.
     pub(crate) fn publish(&self, name: &Arc<str>, reading: Reading, good_for: Duration, now: Instant) -> bool {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let good_until = now.checked_add(good_for).unwrap_or(now);
-        let changed = current.get(name).is_none_or(|before| before.reading.body != reading.body);
-        current.insert(Arc::clone(name), Current { reading, good_until, lapses: !good_for.is_zero() });
+        let next = Current { reading, good_until, lapses: !good_for.is_zero() };
+        let before = self.change(|current| {
+            current.insert(Arc::clone(name), next.clone());
+        });
         self.changed.send_replace(());
-        changed
+        before.get(name).is_none_or(|before| before.reading.body != next.reading.body)
     }
 
     /// Wakes whenever something is published.
@@ -68,15 +69,25 @@ impl Published {
 
     /// A write drops the reading: what was true before it is not passed off as its result.
     pub(crate) fn lapse(&self, name: &str, now: Instant) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = current.get_mut(name) {
-            entry.good_until = entry.good_until.min(now);
-        }
+        self.change(|current| {
+            if let Some(entry) = current.get_mut(name) {
+                entry.good_until = entry.good_until.min(now);
+            }
+        });
     }
 
     /// Forgets what the Thing's present model no longer offers.
     pub(crate) fn retain(&self, keep: impl Fn(&str) -> bool) {
-        self.current.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| keep(name));
+        self.change(|current| current.retain(|name, _| keep(name)));
+    }
+
+    /// Puts a changed map in place; answers the one before.
+    fn change(&self, change: impl Fn(&mut Readings)) -> Arc<Readings> {
+        self.current.rcu(|current| {
+            let mut next = Readings::clone(current);
+            change(&mut next);
+            next
+        })
     }
 }
 

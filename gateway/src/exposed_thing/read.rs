@@ -19,19 +19,25 @@ pub(super) async fn property(thing: &ExposedThing, name: &str, context: &Context
     if let Some(reading) = thing.outlet.published.fresh(name, Instant::now()) {
         return Ok(reading);
     }
-    let description = thing.outlet.description();
-    let property =
-        description.properties.get(name).ok_or_else(|| thing.outlet.unknown(AffordanceKind::Property, name))?;
-    if !property.readable {
-        let operation = format!("the property `{name}` is write-only");
-        return Err(InteractionError::NotAllowed { operation, allow: "PUT" });
-    }
-    match ask(thing, &property.name, context).await {
+    let shared = readable(thing, name)?;
+    match ask(thing, &shared, context).await {
         Err(error @ InteractionError::Unavailable { .. }) if thing.started.elapsed() < FIRST_READING_MAX => {
             first_reading(thing, name).await.ok_or(error)
         }
         answer => answer,
     }
+}
+
+/// The property's name as the Thing itself has it.
+fn readable(thing: &ExposedThing, name: &str) -> Result<Arc<str>, InteractionError> {
+    let description = thing.outlet.described();
+    let property =
+        description.properties.get(name).ok_or_else(|| thing.outlet.unknown(AffordanceKind::Property, name))?;
+    if property.readable {
+        return Ok(Arc::clone(&property.name));
+    }
+    let operation = format!("the property `{name}` is write-only");
+    Err(InteractionError::NotAllowed { operation, allow: "PUT" })
 }
 
 async fn ask(thing: &ExposedThing, name: &Arc<str>, context: &Context) -> Result<Reading, InteractionError> {

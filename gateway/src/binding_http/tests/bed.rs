@@ -68,14 +68,14 @@ impl Bed {
             &own_model("board"),
             Behavior::Board(BoardBehavior::new(Board::new())),
         );
-        servient.expose(Arc::new(board));
+        servient.expose(&Arc::new(board));
         let (inbox, messages) = mpsc::channel(8);
         let behavior = HandlerBehavior::new(inbox);
         let control = Behavior::Handler(behavior.clone());
         let (control, _) = thing(&store, "lamp", "/things/lamp/handler", &own_model("handler"), control);
         let (lamp, outlet) = thing(&store, "lamp", "/things/lamp", &lamp_model(), Behavior::Handler(behavior));
         tokio::spawn(lamp_task(messages, Arc::clone(&outlet)));
-        servient.expose(Arc::new(lamp.controlled_by(Arc::new(control))));
+        servient.expose(&Arc::new(lamp.controlled_by(Arc::new(control))));
         let router = super::super::router(Arc::clone(&servient));
         Self { servient, router, lamp: outlet, _folder: folder }
     }
