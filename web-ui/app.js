@@ -183,6 +183,19 @@ function actionRow(name, action) {
 
 const open = new Set();
 
+/** A place for one stream, shared by all windows of the browser: a function that gives it back; nothing if none is free. */
+async function takePlace() {
+  if (!navigator.locks) return open.size <= STREAMS_MAX ? () => {} : undefined; // plain http from another machine
+  for (let place = 0; place < STREAMS_MAX; place += 1) {
+    const giveBack = await new Promise((taken) => {
+      const hold = (lock) => (lock ? new Promise((released) => taken(released)) : taken(undefined));
+      navigator.locks.request(`stream ${place}`, { ifAvailable: true }, hold);
+    });
+    if (giveBack) return giveBack;
+  }
+  return undefined;
+}
+
 /** What is inside an open card: live while it is shown. */
 class Card {
   constructor(thing, state) {
@@ -199,24 +212,33 @@ class Card {
     if (this.running) return;
     this.running = true;
     open.add(this);
+    this.state.textContent = "read every 10 s";
     for (const row of this.rows.values()) row.refresh();
     this.timers = [setInterval(() => this.tick(), 1000), setInterval(() => this.refresh(), REFRESH_MS)];
     this.stream();
   }
 
-  stream() {
-    const streaming = [...open].filter((card) => card.end).length;
-    if (!this.running || this.end) return;
-    this.state.textContent = "read every 10 s";
-    if (streaming >= STREAMS_MAX) return;
+  async stream() {
+    if (!this.running || this.end || this.asking) return;
+    this.asking = true;
+    const giveBack = await takePlace();
+    this.asking = false;
+    if (!giveBack) return;
+    if (!this.running) return giveBack();
     const names = [...this.rows].filter(([, row]) => row.observable).map(([name]) => name);
-    this.end = observeAllProperties(this.thing, names, {
+    const close = observeAllProperties(this.thing, names, {
       onValue: (name, value) => this.rows.get(name).changed(value),
       onState: (state) => {
         this.state.textContent = state;
-        if (state === "ended") this.end = undefined; // the next refresh tries again
+        if (state === "ended") this.end?.(); // the next refresh tries again
       },
     });
+    if (!close) return giveBack();
+    this.end = () => {
+      close();
+      giveBack();
+      this.end = undefined;
+    };
   }
 
   tick() {
@@ -232,7 +254,6 @@ class Card {
   stop() {
     this.timers?.forEach(clearInterval);
     this.end?.();
-    this.end = undefined;
     this.running = false;
     this.state.textContent = "";
     open.delete(this);

@@ -114,7 +114,10 @@ export async function invokeAction(action, input, variables, progress) {
   return status.output;
 }
 
-/** One stream for all observable properties of a Thing; `onState` hears "live", "reconnecting …" or "ended". Returns a function that ends it, or nothing. */
+/**
+ * One stream for all observable properties of a Thing. Returns a function that ends it, or nothing.
+ * `onState` hears "live", "reconnecting …" or "ended".
+ */
 export function observeAllProperties(thing, names, { onValue, onState }) {
   const form = findForm(thing.forms, "observeallproperties", { subprotocol: "sse" });
   if (!form) {

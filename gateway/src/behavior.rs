@@ -67,13 +67,18 @@ impl Behavior {
         }
     }
 
-    pub(crate) async fn cancel(&self, id: Uuid, context: &Context) -> Result<(), InteractionError> {
+    pub(crate) async fn cancel(&self, id: Uuid) -> Result<(), InteractionError> {
         match self {
-            Self::Handler(handler) => handler.cancel(id, context).await,
+            Self::Handler(handler) => handler.cancel(id).await,
             Self::HandlerControl(_) | Self::Gateway(_) | Self::Board(_) => Err(InteractionError::Conflict {
                 detail: "this action ends with its answer and can't be cancelled".to_owned(),
             }),
         }
+    }
+
+    /// Whether a task of its own follows its invocations to their end.
+    pub(crate) fn has_a_task(&self) -> bool {
+        matches!(self, Self::Handler(_))
     }
 
     /// Whether an action takes bytes of a media type although its model names no input schema: a schema describes JSON, and

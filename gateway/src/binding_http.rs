@@ -51,7 +51,7 @@ use host::Hosts;
 use problem::{Kind, Problem};
 
 /// Requests that may be in flight at once, long polls and event streams excepted.
-const REQUESTS_MAX: usize = 256;
+const REQUESTS_MAX: usize = 512;
 /// How long the body of a request may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// The same for a component, over a slow link.

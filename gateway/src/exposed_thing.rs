@@ -15,7 +15,7 @@ pub(crate) mod value;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::Guard;
 use bytes::Bytes;
@@ -55,12 +55,23 @@ pub struct ExposedThing {
     outlet: Arc<Outlet>,
     behavior: Behavior,
     handler: Option<Arc<Self>>,
-    started: Instant,
+}
+
+/// An invocation whose caller may go away before it is answered: it is forgotten then.
+struct Abandoned<'a> {
+    outlet: &'a Outlet,
+    id: Uuid,
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        self.outlet.actions.forget_pending(self.id);
+    }
 }
 
 impl ExposedThing {
     pub(crate) fn new(id: ThingId, path: String, outlet: Arc<Outlet>, behavior: Behavior) -> Self {
-        Self { id, path, outlet, behavior, handler: None, started: Instant::now() }
+        Self { id, path, outlet, behavior, handler: None }
     }
 
     /// Puts the Thing of its handler beside it.
@@ -158,10 +169,6 @@ impl ExposedThing {
         values: Vec<(Arc<str>, handler_host::Value)>,
         context: &Context,
     ) -> Result<(), InteractionError> {
-        let now = Instant::now();
-        for (name, _) in &values {
-            self.outlet.published.lapse(name, now);
-        }
         self.behavior.write(values, context).await
     }
 
@@ -193,6 +200,8 @@ impl ExposedThing {
         let id = context.id;
         let requested = SystemTime::now();
         self.outlet.actions.begin(id, &action.name, requested)?;
+        // A Thing's own task keeps the status up to date when the caller goes away; the others have none to keep it.
+        let _abandoned = (!self.behavior.has_a_task()).then(|| Abandoned { outlet: &self.outlet, id });
         let outcome = match self.behavior.invoke(&action.name, input, &context).await {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -234,8 +243,8 @@ impl ExposedThing {
 
     /// Waits for the end of a synchronous action that said it goes on.
     async fn wait_for(&self, name: &str, id: Uuid) -> Result<Invoked, InteractionError> {
-        let ended = tokio::time::timeout(SYNCHRONOUS_MAX, self.outlet.actions.ended(name, id)).await;
-        if ended.is_err() {
+        let late = tokio::time::timeout(SYNCHRONOUS_MAX, self.outlet.actions.ended(name, id)).await.is_err();
+        if late {
             return Err(InteractionError::Unavailable {
                 detail: format!("the action `{name}` goes on; its end was waited for {} s", SYNCHRONOUS_MAX.as_secs()),
                 retry_after: Duration::from_secs(1),
@@ -275,10 +284,15 @@ impl ExposedThing {
     ///
     /// # Errors
     /// As [`action_status`](Self::action_status), or what the handler says against it.
-    pub async fn cancel_action(&self, name: &str, id: Uuid, context: &Context) -> Result<(), InteractionError> {
+    pub async fn cancel_action(&self, name: &str, id: Uuid) -> Result<(), InteractionError> {
         let status = self.action_status(name, id)?;
         if status.ended.is_none() {
-            self.behavior.cancel(id, context).await?;
+            let cancelled = self.behavior.cancel(id).await;
+            // It may have come to its end by itself meanwhile: that is what was wanted.
+            let ended = self.outlet.actions.status(name, id).is_none_or(|status| status.ended.is_some());
+            if !ended {
+                cancelled?;
+            }
         }
         self.outlet.actions.forget(id);
         Ok(())

@@ -153,6 +153,11 @@ impl Gateway {
     /// [`StartupError`]; nothing runs then.
     pub async fn start(options: Options, logs: LogRing) -> Result<Self, StartupError> {
         let Options { tree: Tree { config, declarations, .. }, data_dir, handlers_dir, .. } = options;
+        let (address, limits) = (config.listen, config.limits);
+        // First of all: no device is touched by a gateway that cannot be reached.
+        let listening = |source| StartupError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
         let board = config.board_simulated.then(Board::new);
         let repository = Repository::new(handlers_dir);
         let parts = parts(&config, &data_dir, repository, board.clone()).await?;
@@ -160,13 +165,10 @@ impl Gateway {
         let own = startup::own_things(&parts, board, logs, &config.title).map_err(fault)?;
         let things = start_things(&parts, &declarations).await?;
         turn_off_undeclared(&parts.store, &declarations).await;
-        let (address, limits) = (config.listen, config.limits);
         let servient = Arc::new(Servient::new(config, directory));
         for thing in own.things.iter().chain(things.iter().map(|started| &started.thing)) {
             servient.expose(thing);
         }
-        let listener = TcpListener::bind(address).await.map_err(|source| StartupError::Listen { address, source })?;
-        let address = listener.local_addr().map_err(|source| StartupError::Listen { address, source })?;
         let (stop, mut stopped) = watch::channel(false);
         let router = binding_http::router(Arc::clone(&servient));
         let until = async move {
@@ -202,19 +204,28 @@ impl Gateway {
         for task in &self.tasks {
             task.abort();
         }
-        for started in &self.things {
-            if let Err(error) = started.behavior.tell(|reply| Request::Stop { reply }).await {
-                tracing::debug!(thing = %started.thing.name(), %error, "had stopped before");
-            }
+        let stood: Vec<_> = self.things.iter().map(|started| (started.thing.name().clone(), started.clock)).collect();
+        stop_things(self.things).await;
+        let mut clocks = Batch::new();
+        for (thing, clock) in &stood {
+            clocks.reserve_clock(thing, clock.now_us());
         }
-        let clocks = clocks(&self.things, 0);
         if let Err(error) = self.store.commit(clocks).await {
             tracing::warn!(%error, "the Things' clocks could not be written back; they go on a little later than they stood");
         }
-        for started in self.things {
-            if let Err(error) = started.task.await {
-                tracing::error!(thing = %started.thing.name(), %error, "its task ended badly");
-            }
+    }
+}
+
+/// Handlers say their last words, lines go to their fail-safe levels.
+async fn stop_things(things: Vec<Started>) {
+    for started in &things {
+        if let Err(error) = started.behavior.tell(|reply| Request::Stop { reply }).await {
+            tracing::debug!(thing = %started.thing.name(), %error, "had stopped before");
+        }
+    }
+    for started in things {
+        if let Err(error) = started.task.await {
+            tracing::error!(thing = %started.thing.name(), %error, "its task ended badly");
         }
     }
 }
@@ -263,7 +274,11 @@ async fn start_things(parts: &Parts, declarations: &Declarations) -> Result<Vec<
             Err(fault) => faults.push(format!("the Thing `{}`: {fault}", declaration.name)),
         }
     }
-    if faults.is_empty() { Ok(things) } else { Err(StartupError::Things { faults }) }
+    if faults.is_empty() {
+        return Ok(things);
+    }
+    stop_things(things).await;
+    Err(StartupError::Things { faults })
 }
 
 /// A Thing whose file is gone is off; what the store knows of it stays.
@@ -296,12 +311,4 @@ fn keep_clocks(store: Store, things: &[Started]) -> JoinHandle<()> {
             }
         }
     })
-}
-
-fn clocks(things: &[Started], ahead_us: u64) -> Batch {
-    let mut batch = Batch::new();
-    for started in things {
-        batch.reserve_clock(started.thing.name(), started.clock.now_us().saturating_add(ahead_us));
-    }
-    batch
 }

@@ -210,10 +210,4 @@ impl InteractionError {
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::InvalidInput { detail: detail.into(), errors: Vec::new() }
     }
-
-    /// The same failure for a second listener (an action's status is kept and shown many times).
-    #[must_use]
-    pub fn is_fault_of_the_handler(&self) -> bool {
-        matches!(self, Self::Handler(_) | Self::InvalidOutput { .. })
-    }
 }

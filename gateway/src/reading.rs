@@ -9,6 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 pub use handler_host::Quality;
 
+/// Largest body that is copied for each consumer, in bytes.
+const COPIED_MAX: usize = 256;
+
 /// What kind of content a reading is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentType {
@@ -38,6 +41,18 @@ impl Reading {
     #[must_use]
     pub fn json(body: Bytes, now: Instant) -> Self {
         Self { body, content_type: ContentType::Json, taken: now, quality: Quality::Good, simulated: false }
+    }
+
+    /// A copy for one consumer. A small body is copied: that is cheaper than a count of its users which the processors
+    /// would fight over at every read.
+    #[must_use]
+    pub(crate) fn unshared(&self) -> Self {
+        let body = match self.body.len() {
+            ..=COPIED_MAX => Bytes::copy_from_slice(&self.body),
+            _ => self.body.clone(),
+        };
+        let content_type = self.content_type.clone();
+        Self { body, content_type, taken: self.taken, quality: self.quality, simulated: self.simulated }
     }
 
     /// How old it is.

@@ -97,15 +97,12 @@ impl Replacement {
         approval.expects(&record)?;
         let (component, digest) = self.load(bytes).await?;
         let load = begun.elapsed();
-        let now = unix_ms(SystemTime::now());
-        if let Some(previous) = record.version_current {
-            let deadline_utc_ms = now + u64::from(self.canary.seconds) * 1_000;
-            record.canary = Some(CanaryRecord { deadline_utc_ms, calls_left: self.canary.calls, previous });
-        }
-        let number = record.install(digest.clone(), VersionOrigin::Pushed, now);
+        let based_on = Based::on(&record);
+        record.canary = self.canary_after(&record);
+        let number = record.install(digest.clone(), VersionOrigin::Pushed, unix_ms(SystemTime::now()));
         let version = self.template.version(number, component).map_err(approval::refused)?;
         let description = approval.describes(&self.outlet.description(), &version)?;
-        self.switch(version, Switch { record, from, digest, description, begun, load }).await
+        self.switch(version, Switch { record, based_on, from, digest, description, begun, load }).await
     }
 
     /// Puts the kept version before the present one back in place; today's state stays.
@@ -117,19 +114,27 @@ impl Replacement {
         let begun = Instant::now();
         let mut record = self.known_record()?;
         let from = current_digest(&record);
-        let current = record.version_current.unwrap_or(0);
-        let before =
-            record.versions.iter().filter(|version| version.number < current).max_by_key(|version| version.number);
-        let Some((number, digest)) = before.map(|version| (version.number, version.digest.clone())) else {
+        let based_on = Based::on(&record);
+        let before = record.before().map(|version| (version.number, version.digest.clone()));
+        let Some((number, digest)) = before else {
             return Err(InteractionError::Conflict { detail: "no version before the present one is kept".to_owned() });
         };
         let bytes = self.kept(digest.clone()).await?;
         let (component, _) = self.load(bytes).await?;
         let load = begun.elapsed();
+        let canary = self.canary_after(&record);
         record.switch_to(number);
+        record.canary = canary;
         let version = self.template.version(number, component).map_err(approval::refused)?;
         let description = Approval::given().describes(&self.outlet.description(), &version)?;
-        self.switch(version, Switch { record, from, digest, description, begun, load }).await
+        self.switch(version, Switch { record, based_on, from, digest, description, begun, load }).await
+    }
+
+    /// The next version is watched, if there is one to go back to.
+    fn canary_after(&self, record: &ThingRecord) -> Option<CanaryRecord> {
+        let previous = record.version_current?;
+        let deadline_utc_ms = unix_ms(SystemTime::now()) + u64::from(self.canary.seconds) * 1_000;
+        Some(CanaryRecord { deadline_utc_ms, calls_left: self.canary.calls, previous })
     }
 
     fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, InteractionError> {
@@ -166,12 +171,12 @@ impl Replacement {
 
     /// Rehearses, commits and goes over.
     async fn switch(&self, version: Version, switch: Switch) -> Result<Replaced, InteractionError> {
-        let Switch { record, from, digest, description, begun, load } = switch;
+        let Switch { record, based_on, from, digest, description, begun, load } = switch;
         let rehearsal = Instant::now();
         self.rehearse(&version).await?;
         let rehearsal = rehearsal.elapsed();
         let committing = Instant::now();
-        self.commit(&record).await?;
+        self.commit(&record, based_on).await?;
         let commit = committing.elapsed();
         let number = version.number;
         let next = Box::new(Next { version, record, description });
@@ -190,16 +195,21 @@ impl Replacement {
     /// Starts the version once where nothing that it does counts.
     async fn rehearse(&self, version: &Version) -> Result<(), InteractionError> {
         let started = version.rehearse(self.store.state(self.thing())).await;
-        started.result.map_err(|error| approval::refused_in_rehearsal(&error))?;
+        started.result.map_err(approval::refused_in_rehearsal)?;
         let Some(instance) = started.instance else { return Ok(()) };
         let woken = instance.wake().await;
-        woken.result.map(|_| ()).map_err(|error| approval::refused_in_rehearsal(&error))
+        woken.result.map(|_| ()).map_err(approval::refused_in_rehearsal)
     }
 
     /// From `BeginSwitch` on the task keeps the state from before the switch up to date, so the order of its own commits
     /// and of this one does not matter.
-    async fn commit(&self, record: &ThingRecord) -> Result<(), InteractionError> {
-        self.behavior.tell(|reply| Request::BeginSwitch { reply }).await?;
+    async fn commit(&self, record: &ThingRecord, based_on: Based) -> Result<(), InteractionError> {
+        let held = self.behavior.tell(|reply| Request::BeginSwitch { reply }).await?;
+        if Based::on(&held) != based_on {
+            self.behavior.tell(|reply| Request::AbortSwitch { reply }).await?;
+            let detail = "another version has come to serve meanwhile; look at `status` and try again".to_owned();
+            return Err(InteractionError::Conflict { detail });
+        }
         let mut batch = Batch::new();
         batch.put_record(record);
         if record.canary.is_some() {
@@ -218,10 +228,24 @@ fn current_digest(record: &ThingRecord) -> Option<ComponentDigest> {
     record.current().map(|version| version.digest.clone())
 }
 
+/// What a switch was prepared against: if the task has gone elsewhere meanwhile, the switch is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Based {
+    current: Option<u64>,
+    next: u64,
+}
+
+impl Based {
+    fn on(record: &ThingRecord) -> Self {
+        Self { current: record.version_current, next: record.version_next }
+    }
+}
+
 /// A switch on its way.
 #[derive(Debug)]
 struct Switch {
     record: ThingRecord,
+    based_on: Based,
     /// The version that serves until then.
     from: Option<ComponentDigest>,
     digest: ComponentDigest,

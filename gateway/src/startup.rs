@@ -5,12 +5,13 @@
 
 mod own_things;
 mod parts;
+mod version;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use handler_host::{HandlerComponent, Origin, Signal, ThingClock};
+use handler_host::{Origin, Signal, ThingClock};
 use things::Slot;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -29,10 +30,7 @@ use crate::config::Declaration;
 use crate::exposed_thing::outlet::Outlet;
 use crate::exposed_thing::{Description, ExposedThing, description};
 use crate::replacement::{Replaceable, Replacement, VersionTemplate};
-use crate::store::{
-    Batch, CanaryRecord, FolderChoice, HandlerVersion, ThingRecord, VersionOrigin, choose_folder, import_declared,
-};
-use crate::utc::unix_ms;
+use crate::store::{Batch, ThingRecord, import_declared};
 
 /// Signals that may wait for a Thing's task.
 const SIGNALS_MAX: usize = 64;
@@ -57,15 +55,15 @@ pub(crate) async fn start_thing(parts: &Parts, declaration: &Declaration) -> Res
         tracing::info!(thing = %declaration.name, "declared, but deleted or moved away: not served");
         return Ok(None);
     }
-    let record = choose_version(parts, declaration, record).await?;
     let slots = claim(parts, declaration)?;
-    let clock = resume_clock(parts, declaration).await?;
+    let clock = resume(parts, &record).await?;
     let (signals, heard) = mpsc::channel(SIGNALS_MAX);
     let template = VersionTemplate::new(declaration, record.id.clone(), slots.clone(), signals, clock);
+    let record = version::choose(parts, &template, &declaration.handler, record).await?;
     let current = record.current().cloned().ok_or("no version of the handler is kept")?;
-    let version = version(parts, &template, &current)?;
-    let canary = canary(parts, &template, &record);
-    let thing = Beginning { record, version, canary, template: Arc::new(template), slots };
+    let current = version::load(parts, &template, &current).await?;
+    let canary = canary(parts, &template, &record).await;
+    let thing = Beginning { record, version: current, canary, template: Arc::new(template), slots };
     run(parts, thing, heard).map(Some)
 }
 
@@ -126,7 +124,7 @@ fn control_description(record: &ThingRecord, title: &str) -> Result<Description,
     let model = parts::own_model("handler")?;
     let title = format!("Handler of {title}");
     let naming = description::Naming { id: &record.handler_id, title: Some(&title), description: None };
-    Description::of(&model, &naming, 1, SystemTime::now()).map_err(|error| error.to_string())
+    Description::of(&model, &naming, &[], 1, SystemTime::now()).map_err(|error| error.to_string())
 }
 
 async fn import(parts: &Parts, declaration: &Declaration) -> Result<ThingRecord, String> {
@@ -136,60 +134,10 @@ async fn import(parts: &Parts, declaration: &Declaration) -> Result<ThingRecord,
     Ok(import.record)
 }
 
-/// The version that serves: the kept one, or the handlers folder's, where that is news.
-async fn choose_version(
-    parts: &Parts,
-    declaration: &Declaration,
-    mut record: ThingRecord,
-) -> Result<ThingRecord, String> {
-    let handler = &declaration.handler;
-    let found =
-        parts.repository.find(handler).map_err(|error| format!("the component `{handler}` can't be read: {error}"))?;
-    let digest = found.as_deref().map(crate::names::ComponentDigest::of);
-    let mut batch = Batch::new();
-    match (choose_folder(&record, digest.as_ref()), digest, found) {
-        (FolderChoice::Missing, _, _) => {
-            let folder = parts.repository.folder().display();
-            return Err(format!(
-                "no handler `{handler}`: there is no {handler}.wasm in {folder}; name the folder with --handlers"
-            ));
-        }
-        (FolderChoice::Install, Some(digest), Some(bytes)) => {
-            parts.store.components().put(&bytes).map_err(|error| error.to_string())?;
-            let now = unix_ms(SystemTime::now());
-            if let Some(previous) = record.version_current {
-                // What lies in the folder may be as broken as what is pushed: it is watched, too.
-                let deadline_utc_ms = now + u64::from(parts.canary.seconds) * 1_000;
-                record.canary = Some(CanaryRecord { deadline_utc_ms, calls_left: parts.canary.calls, previous });
-                batch.keep_state_before(&record.name);
-            }
-            record.install(digest.clone(), VersionOrigin::Folder, now);
-            record.folder_digest_seen = Some(digest);
-            batch.put_record(&record);
-        }
-        (FolderChoice::Note, digest, _) => {
-            record.folder_digest_seen = digest;
-            batch.put_record(&record);
-        }
-        (FolderChoice::Keep | FolderChoice::Install, _, _) => {}
-    }
-    parts.store.commit(batch).await.map_err(|error| error.to_string())?;
-    Ok(record)
-}
-
-fn load(parts: &Parts, version: &HandlerVersion) -> Result<HandlerComponent, String> {
-    let bytes = parts.store.components().get(&version.digest).map_err(|error| error.to_string())?;
-    parts.engine.load(&bytes).map_err(|error| error.to_string())
-}
-
-fn version(parts: &Parts, template: &VersionTemplate, kept: &HandlerVersion) -> Result<Version, String> {
-    template.version(kept.number, load(parts, kept)?).map_err(|error| format!("{error}; add it under [grants]"))
-}
-
 /// A canary that was under way when the gateway stopped goes on.
-fn canary(parts: &Parts, template: &VersionTemplate, record: &ThingRecord) -> Option<Canary> {
+async fn canary(parts: &Parts, template: &VersionTemplate, record: &ThingRecord) -> Option<Canary> {
     let kept = record.canary.as_ref()?;
-    let previous = version(parts, template, record.version(kept.previous)?).ok()?;
+    let previous = version::load(parts, template, record.version(kept.previous)?).await.ok()?;
     Some(Canary::resume(kept, previous))
 }
 
@@ -201,11 +149,12 @@ fn claim(parts: &Parts, declaration: &Declaration) -> Result<HashMap<String, Slo
     claimed.collect()
 }
 
-/// The Thing's clock goes on above everything that it may have shown before.
-async fn resume_clock(parts: &Parts, declaration: &Declaration) -> Result<ThingClock, String> {
-    let at = parts.store.clock_us(&declaration.name);
+/// The Thing's clock and its event ids go on above everything that they may have shown before; what they may show from
+/// now on is reserved first.
+async fn resume(parts: &Parts, record: &ThingRecord) -> Result<ThingClock, String> {
+    let at = parts.store.clock_us(&record.name);
     let mut batch = Batch::new();
-    batch.reserve_clock(&declaration.name, at.saturating_add(CLOCK_AHEAD_US));
+    batch.reserve_clock(&record.name, at.saturating_add(CLOCK_AHEAD_US));
     parts.store.commit(batch).await.map_err(|error| error.to_string())?;
     Ok(ThingClock::resume(at))
 }

@@ -56,7 +56,7 @@ impl HandlerBehavior {
         self.ask(|reply| Request::Invoke { name: Arc::clone(name), input, context: context.clone(), reply }).await
     }
 
-    pub(crate) async fn cancel(&self, id: Uuid, _context: &Context) -> Result<(), InteractionError> {
+    pub(crate) async fn cancel(&self, id: Uuid) -> Result<(), InteractionError> {
         self.ask(|reply| Request::Cancel { id, reply }).await
     }
 

@@ -4,12 +4,11 @@
 //! replacement does is in [`crate::replacement`].
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use handler_host::Value;
 use serde_json::json;
 
-use super::handler::status::{HandlerStatus, rfc3339};
+use super::handler::status::HandlerStatus;
 use crate::exposed_thing::outlet::Answer;
 use crate::interaction::{AffordanceKind, Context, InteractionError};
 use crate::replacement::{Approval, Replaced, Replacement};
@@ -20,28 +19,19 @@ use crate::utc::{Rfc3339, from_unix_ms};
 #[derive(Debug)]
 pub(crate) struct HandlerControl {
     status: Arc<HandlerStatus>,
-    replacement: Replacement,
-}
-
-/// How the handler stands, as JSON.
-#[derive(serde::Serialize)]
-struct Standing {
-    state: super::handler::status::HandlerState,
-    origin: &'static str,
-    #[serde(serialize_with = "rfc3339")]
-    since: SystemTime,
+    replacement: Arc<Replacement>,
 }
 
 impl HandlerControl {
     pub(crate) fn new(status: Arc<HandlerStatus>, replacement: Replacement) -> Self {
-        Self { status, replacement }
+        Self { status, replacement: Arc::new(replacement) }
     }
 
     pub(crate) fn read(&self, name: &str) -> Result<Answer, InteractionError> {
         let shown = self.status.with(|shown| shown.clone());
         let component = shown.component.as_ref();
         match name {
-            "status" => Answer::json(&Standing { state: shown.state, origin: shown.origin, since: shown.since }),
+            "status" => Answer::json(&self.status.standing()),
             "version" => Ok(Answer::now(Value::Integer(i64::try_from(shown.version).unwrap_or(i64::MAX)))),
             "digest" => match component {
                 Some(component) => Ok(Answer::now(Value::Text(component.digest().to_string()))),
@@ -81,19 +71,23 @@ impl HandlerControl {
         input: Option<Value>,
         context: &Context,
     ) -> Result<Option<Value>, InteractionError> {
-        let replaced = match (name, input) {
+        let replacement = Arc::clone(&self.replacement);
+        // In a task of its own: a client that goes away in the middle must not leave half a switch behind.
+        let replacing = match (name, input) {
             ("replace", Some(Value::Binary(component))) => {
                 let approval = Approval::from_variables(&context.uri_variables)?;
-                self.replacement.replace(component.bytes, approval).await?
+                tokio::spawn(async move { replacement.replace(component.bytes, approval).await })
             }
             ("replace", _) => {
                 return Err(InteractionError::UnsupportedMediaType {
                     detail: "the action `replace` takes a component, as application/wasm".to_owned(),
                 });
             }
-            ("rollback", None) => self.replacement.roll_back().await?,
+            ("rollback", None) => tokio::spawn(async move { replacement.roll_back().await }),
             _ => return Err(self.unknown(AffordanceKind::Action, name)),
         };
+        let stopped = |error: tokio::task::JoinError| InteractionError::Storage { detail: error.to_string() };
+        let replaced = replacing.await.map_err(stopped)??;
         Ok(Some(Value::Json(report(&replaced).to_string())))
     }
 

@@ -65,9 +65,8 @@ pub(crate) async fn invocation(State(http): State<Shared>, target: Target, reque
     let id = target.invocation()?;
     let known = target.thing.action_status(&target.name, id)?;
     Methods::QUERY_AND_CANCEL.admit(request.method())?;
-    let context = context(request.uri())?;
     if request.method() == Method::DELETE {
-        target.thing.cancel_action(&target.name, id, &context).await?;
+        target.thing.cancel_action(&target.name, id).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let (parts, _) = request.into_parts();

@@ -17,6 +17,7 @@ use super::problem::{Kind, Problem};
 use super::stamp::{JSON, http_date};
 use super::target::Target;
 use super::{Shared, observe};
+use crate::exposed_thing::observation::ONLY_WHAT_FOLLOWS;
 use crate::exposed_thing::{Notification, Observation, Observed, ObservedItem};
 use crate::interaction::AffordanceKind;
 
@@ -48,7 +49,7 @@ async fn poll(http: &Shared, target: &Target, observed: Observed, method: &Metho
     }
     let _place = observe::place(http)?;
     // From beyond the last id: no current value, no replay, only what follows.
-    let observation = target.thing.observe(observed, Some(u64::MAX))?;
+    let observation = target.thing.observe(observed, Some(ONLY_WHAT_FOLLOWS))?;
     let mut shutdown = http.servient.stopping();
     let news = tokio::select! {
         news = next(observation) => news,

@@ -20,6 +20,7 @@ const POLICY: &str =
 const PAGE: &str = include_str!("../../../web-ui/index.html");
 const SCRIPT: &str = include_str!("../../../web-ui/app.js");
 const CONSUMER: &str = include_str!("../../../web-ui/consumer.js");
+const ICON: &str = include_str!("../../../web-ui/icon.svg");
 const STYLE: &str = include_str!("../../../web-ui/style.css");
 
 /// `/` and `/ui`
@@ -37,6 +38,7 @@ pub(crate) async fn file(
     let (media, text) = match name.as_str() {
         "app.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "consumer.js" => ("text/javascript; charset=utf-8", CONSUMER),
+        "icon.svg" => ("image/svg+xml", ICON),
         "style.css" => ("text/css; charset=utf-8", STYLE),
         _ => return Err(Problem::new(Kind::NOT_FOUND, "the page has no such part").into()),
     };

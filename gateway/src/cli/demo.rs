@@ -82,6 +82,8 @@ fn what_to_try(address: SocketAddr, handlers_dir: &Path) -> String {
     let url = format!("http://{address}");
     let (things, json) = (format!("{url}/things"), "-H 'Content-Type: application/json'");
     let handler = handlers_dir.join("relay.wasm");
+    // Its path and not its name: a program that was just built is on nobody's PATH.
+    let program = std::env::current_exe().unwrap_or_else(|_| "tidegate".into());
     format!(
         "
 Tidegate answers on {url} (Ctrl-C ends it). Try, in another terminal:
@@ -95,8 +97,9 @@ Tidegate answers on {url} (Ctrl-C ends it). Try, in another terminal:
   # press the button of the simulated board
   curl -X POST {json} -d '{{\"part\": \"button\"}}' {things}/board/actions/press
   # replace the relay's handler while it runs
-  tidegate handler push relay {} --gateway {url}
+  {} handler push relay {} --gateway {url}
 ",
+        program.display(),
         handler.display()
     )
 }
@@ -141,7 +144,7 @@ mod tests {
         let text = what_to_try(([127, 0, 0, 1], 4711).into(), Path::new("/handlers"));
         assert_eq!(text.lines().filter(|line| line.starts_with("  # ")).count(), 5);
         assert_eq!(
-            text.lines().filter(|line| line.starts_with("  curl ") || line.starts_with("  tidegate ")).count(),
+            text.lines().filter(|line| line.starts_with("  curl ") || line.contains(" handler push ")).count(),
             5
         );
         assert!(text.contains("http://127.0.0.1:4711/things/host/properties/load1"));

@@ -3,6 +3,8 @@
 //! TD of the Thing, link `controlledBy` (TD 1.1 section 5.3.4.1), TD of the handler, form of `replace`, POST. A refusal
 //! is shown as its problem document says it (RFC 9457).
 
+use std::io::Read as _;
+
 use bytes::Bytes;
 use hyper::{Method, Uri};
 use serde_json::Value;
@@ -33,7 +35,15 @@ pub(super) fn read_component(file: &std::path::Path) -> Result<Bytes, Failure> {
         let what = format!("{} has {size} bytes: at most {COMPONENT_BYTES_MAX} can be sent", file.display());
         return Err(Failure::new(Exit::Usage, what));
     }
-    std::fs::read(file).map(Bytes::from).map_err(|error| failed(&error))
+    // A device or a pipe has no size: what is read has the same limit.
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(|error| failed(&error))?;
+    opened.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    if u64::try_from(bytes.len()).is_ok_and(|read| read > COMPONENT_BYTES_MAX) {
+        let what = format!("{} has more than {COMPONENT_BYTES_MAX} bytes", file.display());
+        return Err(Failure::new(Exit::Usage, what));
+    }
+    Ok(bytes.into())
 }
 
 async fn replace(arguments: &Push, component: Bytes) -> Result<Value, Failure> {

@@ -172,6 +172,15 @@ impl Actions {
         });
     }
 
+    /// Forgets an invocation that never got an answer.
+    pub(crate) fn forget_pending(&self, id: Uuid) {
+        self.with(|invocations| {
+            if invocations.entries.get(&id).is_some_and(|entry| entry.status.state == ActionState::Pending) {
+                invocations.entries.remove(&id);
+            }
+        });
+    }
+
     /// Waits until the invocation has ended, and answers its last status; `None` when it was forgotten meanwhile.
     pub(crate) async fn ended(&self, name: &str, id: Uuid) -> Option<ActionStatus> {
         let mut changed =
@@ -187,15 +196,26 @@ impl Actions {
         }
     }
 
-    /// Those that have not ended.
-    pub(crate) fn unfinished(&self) -> Vec<Uuid> {
+    /// Those that the handler said go on.
+    pub(crate) fn running_ones(&self) -> Vec<Uuid> {
+        self.in_state(ActionState::Running)
+    }
+
+    /// The Thing stops: what runs and what waits ends.
+    pub(crate) fn end_all(&self) {
+        for id in [self.in_state(ActionState::Pending), self.in_state(ActionState::Running)].concat() {
+            let stopping = InteractionError::Suspended {
+                detail: "the Thing is stopping".to_owned(),
+                retry_after: Duration::from_secs(5),
+            };
+            self.end(id, Err(stopping), SystemTime::now());
+        }
+    }
+
+    fn in_state(&self, state: ActionState) -> Vec<Uuid> {
         self.with(|invocations| {
-            invocations
-                .entries
-                .values()
-                .filter(|entry| entry.status.ended.is_none())
-                .map(|entry| entry.status.id)
-                .collect()
+            let statuses = invocations.entries.values().map(|entry| &entry.status);
+            statuses.filter(|status| status.state == state).map(|status| status.id).collect()
         })
     }
 
@@ -235,7 +255,7 @@ mod tests {
         let all = actions.all();
         assert_eq!(all["pulse"].len(), FINISHED_MAX);
         assert!(all["pulse"].iter().all(|status| status.state == ActionState::Completed));
-        assert!(actions.unfinished().is_empty());
+        assert!(actions.running_ones().is_empty());
     }
 
     #[test]

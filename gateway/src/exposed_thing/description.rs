@@ -100,9 +100,16 @@ impl Description {
     /// # Errors
     /// [`TdError`] where the model can't be made a Thing Description, an affordance's name is none of ours, or a
     /// `DataSchema` does not compile.
-    pub fn of(model: &Value, naming: &Naming<'_>, revision: u64, now: SystemTime) -> Result<Self, TdError> {
+    pub fn of(
+        model: &Value,
+        naming: &Naming<'_>,
+        without: &[String],
+        revision: u64,
+        now: SystemTime,
+    ) -> Result<Self, TdError> {
         let text = serde_json::to_vec(model).map_err(|error| schema_error("", &error.to_string()))?;
-        let instance = Instance { title: naming.title, ..Instance::new(naming.id.as_str()) };
+        let without: Vec<&str> = without.iter().map(String::as_str).collect();
+        let instance = Instance { title: naming.title, without: &without, ..Instance::new(naming.id.as_str()) };
         let mut thing = ThingModel::parse(&text)?.instantiate(&instance)?;
         if let Some(description) = naming.description {
             thing.description = Some(description.to_owned());

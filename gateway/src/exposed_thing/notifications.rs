@@ -2,7 +2,7 @@
 //! and a broadcast that never waits for a slow listener.
 //!
 //! Ids rise over restarts and clock jumps: an id is the wall clock in microseconds or the last id + 1, whichever is more,
-//! and blocks of ids are reserved in the store before they are used (see [`EventIds`]).
+//! and blocks of ids are reserved in the store an hour ahead (see [`EventIds`]).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ const RING_BYTES_MAX: usize = 1 << 20;
 /// How far a listener may lag before it loses notifications.
 const LAG_MAX: usize = 128;
 /// How many ids are reserved ahead: one hour of microseconds, so an active Thing costs the store one row an hour.
-pub(crate) const RESERVED_AHEAD: u64 = 3_600_000_000;
+const RESERVED_AHEAD: u64 = 3_600_000_000;
 
 /// One change of a property or one event.
 #[derive(Debug, Clone)]
@@ -95,6 +95,13 @@ impl Notifications {
         let (sender, _) = broadcast::channel(LAG_MAX);
         let ring = Ring { ids: EventIds::resume(reserved), kept: VecDeque::new(), bytes: 0, dropped_to: reserved };
         Self { ring: Mutex::new(ring), sender }
+    }
+
+    /// The first block of this process, to be written before anything is sent.
+    pub(crate) fn reserve(&self, now_utc: SystemTime) -> Option<u64> {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.ids.next(now_utc);
+        ring.ids.reservation()
     }
 
     /// Numbers, keeps and sends; answers a reservation that the store should write.

@@ -14,6 +14,9 @@ use super::notifications::Notification;
 use super::outlet::Outlet;
 use crate::interaction::{AffordanceKind, InteractionError};
 
+/// The last id after which there is no current value and no replay, only what follows.
+pub(crate) const ONLY_WHAT_FOLLOWS: u64 = u64::MAX;
+
 /// What is observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observed {
@@ -76,6 +79,14 @@ impl Observation {
         check(&outlet, &observed)?;
         let closed = outlet.closed();
         let mut ready = VecDeque::new();
+        // An id that was never given out says nothing: the consumer begins anew. The largest of all means "only what follows".
+        let last_event_id = last_event_id.filter(|last| {
+            let known = *last == ONLY_WHAT_FOLLOWS || *last <= outlet.notifications.subscribe().0;
+            if !known {
+                ready.push_back(ObservedItem::Gap { missed: 0 });
+            }
+            known
+        });
         let receiver = if let Some(last) = last_event_id {
             let (missed, gap, receiver) = outlet.notifications.replay_after(last);
             if gap {

@@ -3,8 +3,8 @@
 //! Invariant: whatever leaves was checked against the Thing's description and serialized once. The outlet is shared by
 //! the [`ExposedThing`](super::ExposedThing) that answers consumers and by the behavior behind it; it asks nobody.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::actions::{Actions, Ending};
 use super::description::Description;
-use super::notifications::{Notification, Notifications, RESERVED_AHEAD};
+use super::notifications::{Notification, Notifications};
 use super::published::Published;
 use super::value;
 use crate::interaction::{AffordanceKind, InteractionError};
@@ -59,6 +59,8 @@ pub(crate) struct Outlet {
     pub(crate) notifications: Notifications,
     pub(crate) actions: Actions,
     simulated: AtomicBool,
+    /// When the behavior behind it began last: first readings are waited for from then on.
+    begun: Mutex<Instant>,
     closed: watch::Sender<bool>,
     store: Store,
 }
@@ -67,7 +69,7 @@ impl Outlet {
     /// An outlet whose event ids go on above what the store has reserved for `key`.
     pub(crate) fn new(name: ThingName, key: String, description: Description, store: Store) -> Arc<Self> {
         let reserved = store.event_id(&key);
-        Arc::new(Self {
+        let outlet = Arc::new(Self {
             name,
             key,
             description_changed: watch::Sender::new(description.revision),
@@ -76,9 +78,14 @@ impl Outlet {
             notifications: Notifications::new(reserved),
             actions: Actions::default(),
             simulated: AtomicBool::new(false),
+            begun: Mutex::new(Instant::now()),
             closed: watch::Sender::new(false),
             store,
-        })
+        });
+        if let Some(reserved) = outlet.notifications.reserve(SystemTime::now()) {
+            outlet.keep_reserved(reserved);
+        }
+        outlet
     }
 
     /// The Thing's name.
@@ -107,6 +114,16 @@ impl Outlet {
     /// Rises when the description changes.
     pub(crate) fn description_changed(&self) -> watch::Receiver<u64> {
         self.description_changed.subscribe()
+    }
+
+    /// The behavior begins, or begins anew.
+    pub(crate) fn begins(&self) {
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long ago that was.
+    pub(crate) fn begun(&self) -> Duration {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// Whether simulated hardware stands behind this Thing.
@@ -148,7 +165,9 @@ impl Outlet {
     pub(crate) fn publish(&self, name: &str, answer: Answer, good_for: Duration) -> Result<(), InteractionError> {
         let reading = self.reading(name, answer)?;
         let description = self.described();
-        let Some(property) = description.properties.get(name) else { return Ok(()) };
+        let Some(property) = description.properties.get(name).filter(|property| property.readable) else {
+            return Ok(());
+        };
         let changed = self.published.publish(&property.name, reading.clone(), good_for, Instant::now());
         if changed && property.observable {
             self.notify(AffordanceKind::Property, &property.name, reading);
@@ -211,15 +230,19 @@ impl Outlet {
             quality: reading.quality,
         };
         if let Some(reserved) = self.notifications.send(notification, SystemTime::now()) {
-            debug_assert!(reserved >= RESERVED_AHEAD);
-            let mut batch = Batch::new();
-            batch.reserve_event_ids(&self.key, reserved);
-            let (store, thing) = (self.store.clone(), self.name.clone());
-            tokio::spawn(async move {
-                if let Err(error) = store.commit(batch).await {
-                    tracing::warn!(%thing, %error, "event ids could not be reserved; after a crash they may repeat");
-                }
-            });
+            self.keep_reserved(reserved);
         }
+    }
+
+    /// Writes a reservation of event ids, behind everything that was committed before.
+    fn keep_reserved(&self, until: u64) {
+        let mut batch = Batch::new();
+        batch.reserve_event_ids(&self.key, until);
+        let (store, thing) = (self.store.clone(), self.name.clone());
+        tokio::spawn(async move {
+            if let Err(error) = store.commit(batch).await {
+                tracing::warn!(%thing, %error, "event ids could not be reserved; after a crash they may repeat");
+            }
+        });
     }
 }

@@ -33,7 +33,7 @@ type Readings = HashMap<Arc<str>, Current>;
 impl Published {
     /// The reading of `name`, if it is still good.
     pub(crate) fn fresh(&self, name: &str, now: Instant) -> Option<Reading> {
-        self.current.load().get(name).filter(|entry| now < entry.good_until).map(|entry| entry.reading.clone())
+        self.current.load().get(name).filter(|entry| now < entry.good_until).map(|entry| entry.reading.unshared())
     }
 
     /// The last reading of `name`, good or lapsed: what observers are shown first.
@@ -59,7 +59,10 @@ impl Published {
             current.insert(Arc::clone(name), next.clone());
         });
         self.changed.send_replace(());
-        before.get(name).is_none_or(|before| before.reading.body != next.reading.body)
+        // The first value after a lapse is news, even an equal one.
+        before.get(name).is_none_or(|before| {
+            before.reading.body != next.reading.body || (before.lapses && now >= before.good_until)
+        })
     }
 
     /// Wakes whenever something is published.

@@ -21,7 +21,7 @@ pub(super) async fn property(thing: &ExposedThing, name: &str, context: &Context
     }
     let shared = readable(thing, name)?;
     match ask(thing, &shared, context).await {
-        Err(error @ InteractionError::Unavailable { .. }) if thing.started.elapsed() < FIRST_READING_MAX => {
+        Err(error @ InteractionError::Unavailable { .. }) if thing.outlet.begun() < FIRST_READING_MAX => {
             first_reading(thing, name).await.ok_or(error)
         }
         answer => answer,
@@ -56,7 +56,7 @@ async fn first_reading(thing: &ExposedThing, name: &str) -> Option<Reading> {
             changed.changed().await.ok()?;
         }
     };
-    let left = FIRST_READING_MAX.saturating_sub(thing.started.elapsed());
+    let left = FIRST_READING_MAX.saturating_sub(thing.outlet.begun());
     tokio::time::timeout(left, published).await.ok().flatten()
 }
 

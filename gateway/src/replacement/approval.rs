@@ -97,6 +97,9 @@ pub(super) fn refused(error: HandlerError) -> InteractionError {
 }
 
 /// Why a version did not pass its rehearsal.
-pub(super) fn refused_in_rehearsal(error: &HandlerError) -> InteractionError {
-    InteractionError::invalid(format!("the component was refused in its rehearsal: {error}"))
+pub(super) fn refused_in_rehearsal(error: HandlerError) -> InteractionError {
+    match error {
+        HandlerError::Host { .. } | HandlerError::Overloaded { .. } => InteractionError::Handler(error),
+        other => InteractionError::invalid(format!("the component was refused in its rehearsal: {other}")),
+    }
 }

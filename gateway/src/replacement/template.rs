@@ -70,6 +70,7 @@ impl VersionTemplate {
             limits: self.limits.clone(),
             budgets: self.budgets,
             naming: self.naming.clone(),
+            granted: self.grants.keys().cloned().collect(),
         })
     }
 

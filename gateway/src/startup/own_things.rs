@@ -56,7 +56,7 @@ fn outlet(parts: &Parts, name: &str, title: Option<&str>) -> Result<Arc<Outlet>,
 fn describe(parts: &Parts, name: &str, title: Option<&str>) -> Result<Description, String> {
     let id = parts.store.own_id(name).ok_or_else(|| format!("the store has no id for `{name}`"))?;
     let naming = description::Naming { id: &id, title, description: None };
-    Description::of(&own_model(name)?, &naming, 1, SystemTime::now()).map_err(|error| format!("{name}: {error}"))
+    Description::of(&own_model(name)?, &naming, &[], 1, SystemTime::now()).map_err(|error| format!("{name}: {error}"))
 }
 
 fn exposed(parts: &Parts, outlet: Arc<Outlet>, behavior: Behavior) -> Result<Arc<ExposedThing>, String> {

@@ -44,6 +44,9 @@ pub struct HandlerVersion {
     pub origin: VersionOrigin,
     /// When it was installed: milliseconds since 1970-01-01 UTC.
     pub installed_utc_ms: u64,
+    /// It was rolled back because of its faults: no rollback by hand goes back to it.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// A new version on probation.
@@ -130,7 +133,7 @@ impl ThingRecord {
     pub fn install(&mut self, digest: ComponentDigest, origin: VersionOrigin, now_utc_ms: u64) -> u64 {
         let number = self.version_next;
         self.version_next += 1;
-        self.versions.push(HandlerVersion { number, digest, origin, installed_utc_ms: now_utc_ms });
+        self.versions.push(HandlerVersion { number, digest, origin, installed_utc_ms: now_utc_ms, failed: false });
         self.version_current = Some(number);
         let canary = self.canary.as_ref().map(|canary| canary.previous);
         while self.versions.len() > VERSIONS_MAX {
@@ -139,6 +142,20 @@ impl ThingRecord {
             self.versions.remove(oldest);
         }
         number
+    }
+
+    /// The version to which a rollback by hand goes: the newest before the present one that has not failed.
+    pub fn before(&self) -> Option<&HandlerVersion> {
+        let current = self.version_current?;
+        self.versions.iter().filter(|version| version.number < current && !version.failed).max_by_key(|v| v.number)
+    }
+
+    /// The version `failed` did not prove itself: `number` serves again.
+    pub fn take_back(&mut self, failed: u64, number: u64) {
+        if let Some(version) = self.versions.iter_mut().find(|version| version.number == failed) {
+            version.failed = true;
+        }
+        self.switch_to(number);
     }
 
     /// Makes a kept version the current one and ends the canary; false when it is not kept.

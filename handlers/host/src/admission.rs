@@ -46,7 +46,9 @@ pub(crate) fn admit(bytes: &[u8], bytes_max: usize) -> Result<Outside, HandlerEr
         return Err(HandlerError::bad("it is precompiled native code; upload the component itself"));
     }
     if Parser::is_core_wasm(bytes) {
-        return Err(HandlerError::bad("it is a core module; build it as a component (`tidegate handler build`)"));
+        return Err(HandlerError::bad(
+            "it is a core module; a handler is a component, as `cargo xtask handlers` builds it",
+        ));
     }
     if !Parser::is_component(bytes) {
         return Err(HandlerError::bad("it is no WebAssembly"));

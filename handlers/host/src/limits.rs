@@ -27,7 +27,7 @@ pub struct Limits {
     pub cpu_ms_per_minute: u32,
     /// Host calls within one call; devices and state answer `busy` beyond it, effects are dropped.
     pub host_calls_per_call: u32,
-    /// Device calls within one second; `busy` beyond it.
+    /// Device calls within one second, writes to outputs excepted; `busy` beyond it.
     pub device_calls_per_second: u32,
     /// Bytes of one device transaction, read and written.
     pub device_bytes_max: usize,

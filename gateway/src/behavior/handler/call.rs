@@ -6,13 +6,11 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
-use handler_host::{Answer as Answered, CallReport, Fault, HandlerError, HandlerInstance, Signal};
+use handler_host::{Answer as Answered, Effect, Fault, HandlerError, HandlerInstance, Signal};
 use tokio::time::Instant;
 
-use super::status::HandlerState;
 use super::task::Task;
 use crate::interaction::InteractionError;
-use crate::store::Batch;
 use crate::utc::Rfc3339;
 
 /// When who got `busy` or `unavailable` may ask again.
@@ -30,7 +28,7 @@ pub(super) enum Cause {
 }
 
 impl Task {
-    /// Calls the instance, applies what the call left behind and waits until its state changes are on disk.
+    /// Calls the instance; what it changed is on disk, and what it published is out, when this returns.
     pub(super) async fn call<T, F>(
         &mut self,
         cause: Cause,
@@ -41,63 +39,65 @@ impl Task {
     {
         let Some(instance) = self.instance.take() else { return Err(self.without_instance()) };
         let answer = call(instance).await;
-        self.take(answer, Some(cause)).await
+        let (result, effects) = self.settle(answer);
+        self.carry_out(effects, cause).await?;
+        self.conclude(result).await
     }
 
-    /// Takes an answer: the instance, the statistics, the effects.
-    pub(super) async fn take<T>(&mut self, answer: Answered<T>, cause: Option<Cause>) -> Result<T, InteractionError> {
+    /// Takes back the instance and counts the call.
+    pub(super) fn settle<T>(&mut self, answer: Answered<T>) -> (Result<T, HandlerError>, Vec<Effect>) {
         let Answered { instance, result, effects, report, .. } = answer;
         self.instance = instance;
-        let fault = result.as_ref().err().and_then(fault_kind);
-        if cause.is_some() {
-            self.count(&report, fault.is_some());
+        let fault = result.as_ref().err().is_some_and(|error| fault_kind(error).is_some());
+        let memory_bytes = self.instance.as_ref().map_or(0, HandlerInstance::memory_bytes);
+        self.status.count(&report, fault, memory_bytes);
+        (result, effects)
+    }
+
+    /// State changes first, and only when they are on disk what the world sees of the call.
+    ///
+    /// # Errors
+    /// `Storage`: nothing of the call has happened. The instance, whose memory says otherwise, is given up for one over
+    /// the state as it is on disk.
+    pub(super) async fn carry_out(&mut self, effects: Vec<Effect>, cause: Cause) -> Result<(), InteractionError> {
+        if effects.is_empty() {
+            return Ok(());
         }
-        if !effects.is_empty() {
-            let batch = self.apply(effects, cause.unwrap_or(Cause::Other));
-            self.commit(batch).await?;
+        let (state, outward) = effects.into_iter().partition(|effect| matches!(effect, Effect::State { .. }));
+        let batch = self.batch_of(state, cause);
+        if !batch.is_empty()
+            && let Err(error) = self.store.commit(batch).await
+        {
+            let detail = error.to_string();
+            self.lost("storage", &detail).await;
+            return Err(InteractionError::Storage { detail });
         }
-        if let (Some(kind), Err(error)) = (fault, &result) {
-            self.lost(kind, error).await;
+        self.publish_all(outward);
+        Ok(())
+    }
+
+    /// The answer in the words of an interaction; an instance that did not survive is mourned first.
+    pub(super) async fn conclude<T>(&mut self, result: Result<T, HandlerError>) -> Result<T, InteractionError> {
+        if let Err(error) = &result
+            && let Some(kind) = fault_kind(error)
+        {
+            self.lost(kind, &error.to_string()).await;
         }
         result.map_err(in_words)
     }
 
-    fn count(&mut self, report: &CallReport, fault: bool) {
-        let memory_bytes = self.instance.as_ref().map_or(0, HandlerInstance::memory_bytes);
-        self.status.count(report, fault, memory_bytes);
-    }
-
-    /// Waits until a batch is on disk. When that fails, nothing of the call has happened: the instance, whose memory says
-    /// otherwise, is given up for one over the state as it is on disk.
-    async fn commit(&mut self, batch: Batch) -> Result<(), InteractionError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let outcome = self.store.commit(batch).await;
-        outcome.map_err(|error| {
-            tracing::error!(thing = %self.outlet.name(), %error, "the state of a handler could not be kept");
-            self.instance = None;
-            InteractionError::Storage { detail: error.to_string() }
-        })
-    }
-
     /// The instance is lost: running actions end, their lines go to their fail-safe level, the next start recovers.
-    async fn lost(&mut self, kind: &'static str, error: &HandlerError) {
+    pub(super) async fn lost(&mut self, kind: &'static str, detail: &str) {
         self.instance = None;
-        let detail = error.to_string();
-        tracing::warn!(thing = %self.outlet.name(), version = self.version.number, kind, detail, "the handler was lost");
-        self.last_failure.clone_from(&detail);
-        self.status.fault(kind, detail.clone());
-        self.tell_control(
-            "fault",
-            &serde_json::json!({
-                "time": Rfc3339(SystemTime::now()).to_string(),
-                "kind": kind,
-                "detail": detail,
-                "version": self.version.number,
-            }),
-        );
-        if self.end_actions(false) {
+        self.lost_at.get_or_insert_with(std::time::Instant::now);
+        let version = self.version.number;
+        tracing::warn!(thing = %self.outlet.name(), version, kind, detail, "the handler was lost");
+        detail.clone_into(&mut self.last_failure);
+        self.status.fault(kind, detail, version);
+        let time = Rfc3339(SystemTime::now()).to_string();
+        let fault = serde_json::json!({ "time": time, "kind": kind, "detail": detail, "version": version });
+        self.tell_control("fault", &fault);
+        if self.end_running_actions(false) {
             self.fail_safe().await;
         }
         if let Some(canary) = &mut self.canary {
@@ -105,20 +105,19 @@ impl Task {
         }
     }
 
-    /// Ends what still runs; answers whether there was any.
-    pub(super) fn end_actions(&self, replaced: bool) -> bool {
-        let unfinished = self.outlet.actions.unfinished();
-        for id in &unfinished {
+    /// Ends what runs in the instance; answers whether there was any. What waits in the queue is left to the next one.
+    pub(super) fn end_running_actions(&self, replaced: bool) -> bool {
+        let running = self.outlet.actions.running_ones();
+        for id in &running {
             let error = if replaced {
                 InteractionError::HandlerReplaced
             } else {
-                InteractionError::Handler(HandlerError::Fault(Fault::Failed(
-                    "the handler was lost while this action ran".to_owned(),
-                )))
+                let lost = Fault::Failed("the handler was lost while this action ran".to_owned());
+                InteractionError::Handler(HandlerError::Fault(lost))
             };
             self.outlet.actions.end(*id, Err(error), SystemTime::now());
         }
-        !unfinished.is_empty()
+        !running.is_empty()
     }
 
     /// Emits an event of the handler's own Thing.
@@ -129,7 +128,7 @@ impl Task {
     }
 
     /// Why nothing can be asked now.
-    fn without_instance(&self) -> InteractionError {
+    pub(super) fn without_instance(&self) -> InteractionError {
         let retry_after =
             self.paused_until.map_or(RETRY_AFTER, |until| until.saturating_duration_since(std::time::Instant::now()));
         InteractionError::Suspended {
@@ -143,18 +142,28 @@ impl Task {
         self.next_wake = None;
         let Some(instance) = self.instance.take() else { return };
         let answer = instance.wake().await;
-        let ended = super::effects::ends_an_action(&answer.effects);
-        match self.take(answer, Some(Cause::Other)).await {
+        let (result, effects) = self.settle(answer);
+        let ended = super::effects::ends_an_action(&effects);
+        let carried_out = self.carry_out(effects, Cause::Other).await;
+        let next = match carried_out {
+            Ok(()) => self.conclude(result).await,
+            Err(error) => Err(error),
+        };
+        let now = Instant::now().into_std();
+        match next {
             Ok(next) => {
-                let now = Instant::now().into_std();
                 self.next_wake = next.map(|at| self.version.clock.instant_of(at).max(now + WAKE_MIN));
                 if ended {
                     self.read_back_all().await;
                 }
             }
-            Err(error) => tracing::debug!(thing = %self.outlet.name(), %error, "wake failed"),
+            // Not begun, because the handler has used its processor time: its timers must not stop for ever.
+            Err(InteractionError::Overloaded { retry_after, .. }) => self.next_wake = Some(now + retry_after),
+            Err(error) => {
+                tracing::debug!(thing = %self.outlet.name(), %error, "wake failed");
+                self.next_wake = self.instance.is_some().then_some(now + RETRY_AFTER);
+            }
         }
-        self.watch_canary().await;
     }
 
     /// Hands a GPIO edge or another Thing's event to the handler.
@@ -165,21 +174,24 @@ impl Task {
         if let Err(error) = self.call(Cause::Other, |instance| instance.on_signal(signal)).await {
             tracing::debug!(thing = %self.outlet.name(), %error, "on-signal failed");
         }
+        let lost = self.instance.is_none();
         self.after_change().await;
+        if lost {
+            self.does_not_stay_up().await;
+        }
     }
 
     /// After what may have changed something: the handler goes on, and what it does not publish by itself is read back.
     pub(super) async fn after_change(&mut self) {
-        if self.instance.is_some() {
-            self.wake().await;
+        if self.instance.is_none() {
+            return;
         }
+        self.wake().await;
         if self.instance.is_some() {
             self.read_back_all().await;
+        } else {
+            self.does_not_stay_up().await;
         }
-    }
-
-    pub(super) fn shows(&self) -> HandlerState {
-        self.status.state()
     }
 }
 
@@ -205,15 +217,11 @@ fn in_words(error: HandlerError) -> InteractionError {
     match error {
         HandlerError::Fault(fault) => of_fault(fault),
         HandlerError::CpuBudget { retry_ms } => InteractionError::Overloaded {
-            detail: error_text(&HandlerError::CpuBudget { retry_ms }),
+            detail: HandlerError::CpuBudget { retry_ms }.to_string(),
             retry_after: Duration::from_millis(u64::from(retry_ms)),
         },
         other => InteractionError::Handler(other),
     }
-}
-
-fn error_text(error: &HandlerError) -> String {
-    error.to_string()
 }
 
 /// What a handler answers instead of a value.

@@ -20,6 +20,8 @@ use crate::utc::unix_ms;
 
 /// Faults that end a canary.
 const FAULTS_MAX: u32 = 3;
+/// When the end of a canary is tried again that could not be kept.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// A new version whose calls are watched, and the previous one, suspended: no wakes, no devices but for a read that it
 /// answers in the new one's place.
@@ -51,37 +53,26 @@ impl Task {
     pub(super) async fn cut_over(&mut self, next: Next) -> Result<CutOver, InteractionError> {
         let begun = Instant::now();
         self.switching = false;
-        let actions_ended = self.end_actions(true);
+        // Before the new version starts, so that what it drives then is not undone.
+        if self.end_running_actions(true) {
+            self.fail_safe().await;
+        }
         let previous_instance = self.instance.take();
         let previous = std::mem::replace(&mut self.version, next.version);
         self.record = next.record;
-        self.failed_starts = 0;
-        self.paused_until = None;
+        (self.failed_starts, self.paused_until, self.up_since) = (0, None, None);
         if let Some(description) = next.description {
             self.outlet.describe(description);
         }
         self.canary =
             self.record.canary.as_ref().map(|kept| Canary { previous_instance, ..Canary::resume(kept, previous) });
-        let state = self.store.state(self.outlet.name());
-        let answer = self.version.start(state, Origin::Swapped).await;
-        let pause = begun.elapsed();
         let number = self.version.number;
-        match self.take(answer, None).await {
-            Ok(()) => self.serves(Origin::Swapped).await,
-            Err(error) => {
-                self.roll_back(&error.to_string()).await;
-                return Err(error);
-            }
-        }
-        if actions_ended {
-            self.fail_safe().await;
-        }
+        self.start(Origin::Swapped).await;
         if self.version.number != number {
-            return Err(InteractionError::Conflict {
-                detail: format!("version {number} was rolled back at once: {}", self.last_failure),
-            });
+            let detail = format!("version {number} was rolled back at once: {}", self.last_failure);
+            return Err(InteractionError::Conflict { detail });
         }
-        Ok(CutOver { pause })
+        Ok(CutOver { pause: begun.elapsed() })
     }
 
     /// The previous version's answer to a read that the new one did not survive.
@@ -98,9 +89,9 @@ impl Task {
         answer.result.ok().map(|reading| self.answer(reading))
     }
 
-    /// After each call of a canary: enough good ones end it well, enough faults end it badly.
+    /// After each call of a consumer: enough good ones end a canary well, enough faults end it badly.
     pub(super) async fn watch_canary(&mut self) {
-        let Some(canary) = &mut self.canary else { return };
+        let Some(canary) = self.canary.as_mut().filter(|_| !self.switching) else { return };
         if canary.faults >= FAULTS_MAX {
             let reason = format!("{FAULTS_MAX} faults: {}", self.last_failure);
             return self.roll_back(&reason).await;
@@ -111,19 +102,23 @@ impl Task {
         }
     }
 
-    /// The new version has proved itself.
+    /// The new version has proved itself. Until that is on disk the canary goes on.
     pub(super) async fn end_canary(&mut self) {
-        if self.canary.take().is_none() {
+        let mut record = self.record.clone();
+        record.canary = None;
+        let mut batch = Batch::new();
+        batch.put_record(&record).forget_state_before(self.outlet.name());
+        if let Err(error) = self.store.commit(batch).await {
+            tracing::error!(thing = %self.outlet.name(), %error, "the end of a canary could not be kept; tried again later");
+            if let Some(canary) = &mut self.canary {
+                (canary.calls_left, canary.until) = (canary.calls_left.max(1), Instant::now() + AGAIN);
+            }
             return;
         }
-        self.record.canary = None;
-        let mut batch = Batch::new();
-        batch.put_record(&self.record).forget_state_before(self.outlet.name());
-        if let Err(error) = self.store.commit(batch).await {
-            tracing::error!(thing = %self.outlet.name(), %error, "the end of a canary could not be kept; a restart begins it again");
-        }
-        if self.shows() == HandlerState::Canary {
-            self.status.set_state(HandlerState::Running);
+        self.record = record;
+        self.canary = None;
+        if self.status.state() == HandlerState::Canary {
+            self.stands(HandlerState::Running);
         }
         tracing::info!(thing = %self.outlet.name(), version = self.version.number, "the new version has proved itself");
     }
@@ -135,15 +130,16 @@ impl Task {
         tracing::warn!(thing = %self.outlet.name(), version = failed, to = canary.previous.number, reason, "rolled back");
         self.instance = None;
         reason.clone_into(&mut self.last_failure);
-        let ended = self.end_actions(true);
+        let ended = self.end_running_actions(true);
         let failed_digest = self.version.component.digest().to_string();
         let describes_alike = self.version.component.digest() == canary.previous.component.digest();
         self.version = canary.previous;
-        self.record.switch_to(self.version.number);
+        self.record.take_back(failed, self.version.number);
         let mut batch = Batch::new();
         batch.restore_state_before(self.outlet.name()).forget_state_before(self.outlet.name()).put_record(&self.record);
         if let Err(error) = self.store.commit(batch).await {
-            tracing::error!(thing = %self.outlet.name(), %error, "a rollback could not be kept; a restart repeats it");
+            // A restart would begin the canary of the failed version again, and end it as this one ended.
+            tracing::error!(thing = %self.outlet.name(), %error, "a rollback could not be kept");
         }
         if !describes_alike {
             self.describe();

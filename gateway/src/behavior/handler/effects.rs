@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use handler_host::{Call, Effect, LogLevel, Reading};
 
@@ -33,19 +33,26 @@ pub(super) fn ends_an_action(effects: &[Effect]) -> bool {
 }
 
 impl Task {
-    /// Applies the effects of a call in order; answers what has to be committed.
-    pub(super) fn apply(&mut self, effects: Vec<Effect>, cause: Cause) -> Batch {
+    /// What has to be committed for a call's state changes.
+    pub(super) fn batch_of(&self, changes: Vec<Effect>, cause: Cause) -> Batch {
         let mut batch = Batch::new();
         let mirrored = self.switching || (cause == Cause::Write && self.canary.is_some());
+        for change in changes {
+            if let Effect::State { key, bytes } = change {
+                let thing = self.outlet.name();
+                if mirrored {
+                    batch.put_state_before(thing, &key, bytes.clone());
+                }
+                batch.put_state(thing, &key, bytes);
+            }
+        }
+        batch
+    }
+
+    /// What the world sees of a call, in order.
+    pub(super) fn publish_all(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::State { key, bytes } => {
-                    let thing = self.outlet.name();
-                    if mirrored {
-                        batch.put_state_before(thing, &key, bytes.clone());
-                    }
-                    batch.put_state(thing, &key, bytes);
-                }
                 Effect::Reading { name, reading, valid_for_ms } => {
                     self.publish(&name, reading, Duration::from_millis(valid_for_ms));
                 }
@@ -58,23 +65,21 @@ impl Task {
                 Effect::Done { action, result } => self.done(action, result),
                 Effect::Log { level, message, .. } => self.log(level, message),
                 Effect::Dropped { what, count } => {
-                    self.log(
-                        LogLevel::Warn,
-                        format!("{count} more of {what:?} in one call than its limit allows; they were dropped"),
-                    );
+                    let more = format!("{count} more of {what:?} in one call than its limit allows; they were dropped");
+                    self.log(LogLevel::Warn, more);
                 }
+                // Committed before.
+                Effect::State { .. } => {}
             }
         }
-        batch
     }
 
     fn publish(&mut self, name: &str, reading: Reading, good_for: Duration) {
-        if !self.read_back.published.contains(name) {
-            self.read_back.published.insert(name.to_owned());
-        }
         let answer = self.answer(reading);
         if let Err(error) = self.outlet.publish(name, answer, good_for) {
             self.refused("reading", name, &error.to_string());
+        } else if !self.read_back.published.contains(name) {
+            self.read_back.published.insert(name.to_owned());
         }
     }
 
@@ -117,7 +122,7 @@ impl Task {
     /// What a handler sent and its own Thing Model forbids: dropped, and said where its author looks.
     fn refused(&self, kind: &str, name: &str, reason: &str) {
         tracing::warn!(thing = %self.outlet.name(), kind, name, reason, "refused what the handler sent");
-        self.status.fault("model", format!("{kind} `{name}`: {reason}"));
+        self.status.fault("model", &format!("{kind} `{name}`: {reason}"), self.version.number);
     }
 
     /// Reads back each observable property that the handler does not publish by itself, and publishes what changed. Good
@@ -135,7 +140,7 @@ impl Task {
             let call = Call::gateway(self.version.budgets.read_ms);
             let read = self.call(Cause::Other, |instance| instance.read_property(&name, call)).await;
             if let Ok(reading) = read {
-                let answer = Answer { taken: Instant::now(), ..self.answer(reading) };
+                let answer = self.answer(reading);
                 if let Err(error) = self.outlet.publish(&name, answer, Duration::ZERO) {
                     self.refused("reading", &name, &error.to_string());
                 }

@@ -28,8 +28,9 @@ pub(crate) enum Request {
     Invoke { name: Arc<str>, input: Option<Value>, context: Context, reply: Reply<Outcome> },
     /// End an action before it is done.
     Cancel { id: Uuid, reply: Reply<()> },
-    /// A switch to another version is about to be committed: from now on state changes are kept for its rollback too.
-    BeginSwitch { reply: Reply<()> },
+    /// A switch to another version is about to be committed: from now on state changes are kept for its rollback too, and
+    /// no canary begins or ends. Answers the record on which the switch must be based.
+    BeginSwitch { reply: Reply<ThingRecord> },
     /// The switch was not committed.
     AbortSwitch { reply: Reply<()> },
     /// Go over to another version, which the store has as the current one already.

@@ -3,8 +3,9 @@
 //! The answer leaves first, what follows from the call (the next wake, reading back, a new instance) comes after it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use handler_host::{Call, Caller, Outcome, Value};
+use handler_host::{Call, Caller, Effect, Outcome, Value};
 use uuid::Uuid;
 
 use super::call::Cause;
@@ -24,21 +25,28 @@ impl Task {
             Request::Write { values, context, reply } => {
                 let answer = self.write(values, &context).await;
                 send(reply, answer);
+                self.watch_canary().await;
                 self.after_change().await;
             }
             Request::Invoke { name, input, context, reply } => {
                 let answer = self.invoke(&name, input, &context).await;
-                send(reply, answer);
+                if let Err(unheard) = reply.send(answer) {
+                    self.conclude_unheard(&name, context.id, unheard);
+                }
+                self.watch_canary().await;
                 self.after_change().await;
             }
             Request::Cancel { id, reply } => {
                 let answer = self.call(Cause::Other, |instance| instance.cancel_action(id)).await;
+                if answer.is_ok() {
+                    self.outlet.actions.forget(id);
+                }
                 send(reply, answer);
                 self.after_change().await;
             }
             Request::BeginSwitch { reply } => {
                 self.switching = true;
-                send(reply, Ok(()));
+                send(reply, Ok(self.record.clone()));
             }
             Request::AbortSwitch { reply } => {
                 self.switching = false;
@@ -48,7 +56,19 @@ impl Task {
                 let answer = self.cut_over(*next).await;
                 send(reply, answer);
             }
-            Request::Stop { reply } => send(reply, Ok(())),
+            Request::Stop { reply } => {
+                self.stop().await;
+                send(reply, Ok(()));
+            }
+        }
+    }
+
+    /// Nobody waits for the answer to an invocation any more: its status says what came of it.
+    fn conclude_unheard(&self, name: &str, id: Uuid, answer: Result<Outcome, InteractionError>) {
+        match answer {
+            Ok(Outcome::Running) => {}
+            Ok(Outcome::Done(output)) => self.outlet.end_action(name, id, Ok(output)),
+            Err(error) => self.outlet.end_action(name, id, Err(error)),
         }
     }
 
@@ -65,12 +85,30 @@ impl Task {
         }
     }
 
+    /// All values or none: what the writes changed is one commit, and when one of several is refused the instance, which
+    /// has taken some, is given up for one over the state as it was.
     async fn write(&mut self, values: Vec<(Arc<str>, Value)>, context: &Context) -> Result<(), InteractionError> {
-        for (name, value) in values {
+        let mut effects = Vec::new();
+        for (place, (name, value)) in values.into_iter().enumerate() {
+            let Some(instance) = self.instance.take() else { return Err(self.without_instance()) };
+            // Here and not earlier: a sample that was taken before this write must not be its answer.
+            self.outlet.published.lapse(&name, Instant::now());
             let call = call_of(context, self.version.budgets.write_ms);
-            self.call(Cause::Write, |instance| instance.write_property(&name, value, call)).await?;
+            let answer = instance.write_property(&name, value, call).await;
+            let (result, more) = self.settle(answer);
+            effects.extend(more);
+            if result.is_err() {
+                if place > 0 {
+                    effects.retain(|effect| !matches!(effect, Effect::State { .. }));
+                }
+                self.carry_out(effects, Cause::Write).await?;
+                if place > 0 && self.instance.is_some() {
+                    self.lost("half-written", "one of several properties could not be written").await;
+                }
+                return self.conclude(result).await;
+            }
         }
-        Ok(())
+        self.carry_out(effects, Cause::Write).await
     }
 
     async fn invoke(

@@ -60,6 +60,15 @@ pub(crate) struct Fault {
     pub(crate) log: Vec<LogLine>,
 }
 
+/// How a handler stands: the property `status`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Standing {
+    state: HandlerState,
+    origin: &'static str,
+    #[serde(serialize_with = "rfc3339")]
+    since: SystemTime,
+}
+
 /// The last known of a handler.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
@@ -103,7 +112,7 @@ impl HandlerStatus {
         work(&mut self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The handler stands otherwise from now on.
+    /// The handler stands otherwise from now on. Its task tells observers (`Task::stands`).
     pub(crate) fn set_state(&self, state: HandlerState) {
         let changed = self.with(|shown| std::mem::replace(&mut shown.state, state) != state);
         if changed {
@@ -113,6 +122,11 @@ impl HandlerStatus {
 
     pub(crate) fn state(&self) -> HandlerState {
         self.with(|shown| shown.state)
+    }
+
+    /// The property `status`.
+    pub(crate) fn standing(&self) -> Standing {
+        self.with(|shown| Standing { state: shown.state, origin: shown.origin, since: shown.since })
     }
 
     /// Counts one call, after which the instance has `memory_bytes` of linear memory.
@@ -134,11 +148,12 @@ impl HandlerStatus {
     }
 
     /// Keeps a fault with the handler's last words.
-    pub(crate) fn fault(&self, kind: &'static str, detail: String) {
+    pub(crate) fn fault(&self, kind: &'static str, detail: &str, version: u64) {
         self.with(|shown| {
             let words = shown.log.len().saturating_sub(LAST_WORDS_MAX);
             let log = shown.log.iter().skip(words).cloned().collect();
-            shown.faults.push_back(Fault { time: SystemTime::now(), kind, detail, version: shown.version, log });
+            let detail = detail.to_owned();
+            shown.faults.push_back(Fault { time: SystemTime::now(), kind, detail, version, log });
             if shown.faults.len() > FAULTS_MAX {
                 shown.faults.pop_front();
             }

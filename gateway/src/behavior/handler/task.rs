@@ -11,11 +11,13 @@ use handler_host::{HandlerInstance, Origin, Signal};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
+use super::call::Cause;
 use super::canary::Canary;
 use super::request::Request;
 use super::status::{HandlerState, HandlerStatus};
 use super::version::Version;
-use crate::exposed_thing::outlet::Outlet;
+use crate::exposed_thing::outlet::{Answer, Outlet};
+use crate::interaction::InteractionError;
 use crate::store::{Store, ThingRecord};
 use things::Slot;
 
@@ -25,6 +27,8 @@ const HELD_MAX: Duration = Duration::from_millis(200);
 const TRIES_AT_ONCE: u32 = 3;
 /// The first pause, doubled with every further failure.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
+/// An instance that was up this long was no failed start.
+const STAYS_UP: Duration = Duration::from_secs(10);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -47,6 +51,10 @@ pub(crate) struct Task {
     pub(super) read_back: super::effects::ReadBack,
     pub(super) slots: Vec<Slot>,
     pub(super) failed_starts: u32,
+    /// Since when an instance serves that has not been lost again.
+    pub(super) up_since: Option<Instant>,
+    /// Since when there is no instance that answers.
+    pub(super) lost_at: Option<Instant>,
     /// No start before this.
     pub(super) paused_until: Option<Instant>,
     /// Why there is no instance.
@@ -96,6 +104,8 @@ impl Task {
             read_back: super::effects::ReadBack::default(),
             slots,
             failed_starts: 0,
+            up_since: None,
+            lost_at: None,
             paused_until: None,
             last_failure: "it has not started yet".to_owned(),
         }
@@ -112,12 +122,13 @@ impl Task {
                 continue;
             }
             match self.listen(&mut ears, timer.as_mut()).await {
-                Heard::Request(Some(Request::Stop { reply })) => {
-                    self.stop().await;
-                    let _gone = reply.send(Ok(()));
-                    return;
+                Heard::Request(Some(request)) => {
+                    let last = matches!(request, Request::Stop { .. });
+                    self.serve(request).await;
+                    if last {
+                        return;
+                    }
                 }
-                Heard::Request(Some(request)) => self.serve(request).await,
                 Heard::Request(None) => return self.stop().await,
                 Heard::Signal(signal) => self.signal(signal).await,
                 Heard::Timer => self.on_timer().await,
@@ -150,7 +161,7 @@ impl Task {
     /// When something is due by itself.
     fn due(&self) -> Option<Instant> {
         let wake = self.next_wake.filter(|_| self.instance.is_some());
-        let canary = self.canary.as_ref().map(|canary| canary.until);
+        let canary = self.canary.as_ref().filter(|_| !self.switching).map(|canary| canary.until);
         [wake, canary, self.paused_until].into_iter().flatten().min()
     }
 
@@ -159,11 +170,14 @@ impl Task {
         if self.paused_until.is_some_and(|until| now >= until) {
             self.paused_until = None;
         }
-        if self.canary.as_ref().is_some_and(|canary| now >= canary.until) {
+        if !self.switching && self.canary.as_ref().is_some_and(|canary| now >= canary.until) {
             self.end_canary().await;
         }
         if self.next_wake.is_some_and(|wake| now >= wake) && self.instance.is_some() {
             self.wake().await;
+            if self.instance.is_none() {
+                self.does_not_stay_up().await;
+            }
         }
     }
 
@@ -171,59 +185,76 @@ impl Task {
     pub(super) async fn start(&mut self, origin: Origin) {
         let state = self.store.state(self.outlet.name());
         let version = self.version.clone();
+        self.status.with(|shown| {
+            shown.version = version.number;
+            shown.component = Some(version.component.clone());
+        });
         let starting = version.start(state, origin);
         tokio::pin!(starting);
-        let answer = match tokio::time::timeout(HELD_MAX, &mut starting).await {
+        let held_until = *self.lost_at.get_or_insert_with(Instant::now) + HELD_MAX;
+        let answer = match tokio::time::timeout_at(held_until.into(), &mut starting).await {
             Ok(answer) => answer,
             Err(_) => {
                 self.fail_safe().await;
                 starting.await
             }
         };
-        let started = self.take(answer, None).await;
-        match started {
-            Ok(()) => self.started(origin).await,
-            Err(error) => self.not_started(&error.to_string()).await,
+        let (result, effects) = self.settle(answer);
+        let kept = self.carry_out(effects, Cause::Other).await;
+        match kept.and(result.map_err(|error| InteractionError::Conflict { detail: error.to_string() })) {
+            Ok(()) => self.serves(origin).await,
+            Err(error) => {
+                let reason = error.to_string();
+                tracing::warn!(thing = %self.outlet.name(), version = self.version.number, reason, "the handler did not start");
+                self.status.fault("start", &reason, self.version.number);
+                self.last_failure = reason;
+                self.instance = None;
+            }
         }
-    }
-
-    async fn started(&mut self, origin: Origin) {
-        self.serves(origin).await;
-        if self.instance.is_some() {
-            self.failed_starts = 0;
-        } else {
-            self.count_failed_start().await;
+        if self.instance.is_none() {
+            self.does_not_stay_up().await;
         }
     }
 
     /// An instance has started: what follows from that, up to its first wake.
-    pub(super) async fn serves(&mut self, origin: Origin) {
-        self.paused_until = None;
+    async fn serves(&mut self, origin: Origin) {
         self.read_back.forget();
-        self.status.with(|shown| {
-            shown.origin = origin_word(origin);
-            shown.since = SystemTime::now();
-            shown.version = self.version.number;
-            shown.component = Some(self.version.component.clone());
-        });
-        self.status.set_state(if self.canary.is_some() { HandlerState::Canary } else { HandlerState::Running });
+        self.outlet.begins();
         self.wake().await;
         if self.instance.is_some() {
             self.read_back_all().await;
         }
+        if self.instance.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        (self.up_since, self.lost_at, self.paused_until) = (Some(now), None, None);
+        self.status.with(|shown| {
+            shown.origin = origin_word(origin);
+            shown.since = SystemTime::now();
+        });
+        self.stands(if self.canary.is_some() { HandlerState::Canary } else { HandlerState::Running });
     }
 
-    async fn not_started(&mut self, reason: &str) {
-        tracing::warn!(thing = %self.outlet.name(), version = self.version.number, reason, "the handler did not start");
-        reason.clone_into(&mut self.last_failure);
-        self.instance = None;
-        self.count_failed_start().await;
+    /// From now on the handler stands so; observers of its own Thing hear of it.
+    pub(super) fn stands(&self, state: HandlerState) {
+        self.status.set_state(state);
+        let published = Answer::json(&self.status.standing())
+            .and_then(|standing| self.control.publish("status", standing, Duration::ZERO));
+        if let Err(error) = published {
+            tracing::error!(thing = %self.outlet.name(), %error, "the status of a handler was refused");
+        }
     }
 
-    /// A handler that does not stay up is tried again with growing pauses, its lines at their fail-safe level.
-    async fn count_failed_start(&mut self) {
-        if self.canary.is_some() {
-            return self.roll_back("the new version does not stay up").await;
+    /// An instance was lost by what it does by itself: it is tried again with growing pauses, its lines at their
+    /// fail-safe level. One that was up for a while begins anew; a new version is rolled back.
+    pub(super) async fn does_not_stay_up(&mut self) {
+        if self.canary.is_some() && !self.switching {
+            let reason = format!("the new version does not stay up: {}", self.last_failure);
+            return self.roll_back(&reason).await;
+        }
+        if self.up_since.take().is_some_and(|since| since.elapsed() >= STAYS_UP) {
+            self.failed_starts = 0;
         }
         self.failed_starts = self.failed_starts.saturating_add(1);
         if self.failed_starts < TRIES_AT_ONCE {
@@ -231,7 +262,7 @@ impl Task {
         }
         let pause = PAUSE_MIN.saturating_mul(1 << (self.failed_starts - TRIES_AT_ONCE).min(6)).min(PAUSE_MAX);
         self.paused_until = Some(Instant::now() + pause);
-        self.status.set_state(HandlerState::CrashLoop);
+        self.stands(HandlerState::CrashLoop);
         self.fail_safe().await;
     }
 
@@ -244,17 +275,21 @@ impl Task {
         }
     }
 
-    async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self) {
         if let Some(instance) = self.instance.take() {
             let answer = instance.stop().await;
-            if let Err(error) = self.take(answer, None).await {
-                tracing::warn!(thing = %self.outlet.name(), %error, "the handler's stop failed");
+            let (result, effects) = self.settle(answer);
+            let kept = self.carry_out(effects, Cause::Other).await;
+            if let (Err(error), _) | (_, Err(error)) =
+                (result.map_err(|error| error.to_string()), kept.map_err(|error| error.to_string()))
+            {
+                tracing::warn!(thing = %self.outlet.name(), error, "the handler's stop failed");
             }
             self.instance = None;
         }
         self.fail_safe().await;
-        self.end_actions(false);
-        self.status.set_state(HandlerState::Off);
+        self.outlet.actions.end_all();
+        self.stands(HandlerState::Off);
         self.outlet.close();
         self.control.close();
     }

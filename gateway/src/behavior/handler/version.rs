@@ -2,7 +2,7 @@
 //!
 //! A version outlives its instances: a trapped one is followed by another of the same version.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use handler_host::{
@@ -35,6 +35,17 @@ pub(crate) struct Version {
     pub(crate) limits: Limits,
     pub(crate) budgets: Budgets,
     pub(crate) naming: Naming,
+    /// The labels that the deployment grants.
+    pub(crate) granted: BTreeSet<String>,
+}
+
+/// JSON Pointers to the affordances that need a want which the deployment does not grant: an optional want names them in
+/// `affordances`, and `tm:optional` allows a Thing to be without them.
+fn absent(model: &serde_json::Value, granted: impl Fn(&str) -> bool) -> Vec<String> {
+    let wants = model["tidegate:wants"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let missing = wants.iter().filter(|want| !want["label"].as_str().is_some_and(&granted));
+    let affordances = missing.filter_map(|want| want["affordances"].as_array()).flatten();
+    affordances.filter_map(|pointer| pointer.as_str().map(str::to_owned)).collect()
 }
 
 impl Version {
@@ -75,6 +86,8 @@ impl Version {
             title: self.naming.title.as_deref(),
             description: self.naming.description.as_deref(),
         };
-        Description::of(self.component.model_json(), &naming, revision, SystemTime::now())
+        let model = self.component.model_json();
+        let absent = absent(model, |label| self.granted.contains(label));
+        Description::of(model, &naming, &absent, revision, SystemTime::now())
     }
 }

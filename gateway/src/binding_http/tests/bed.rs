@@ -117,7 +117,7 @@ pub(super) fn own_model(name: &str) -> Value {
 
 fn described(model: &Value, id: &ThingId) -> Description {
     let naming = Naming { id, title: None, description: None };
-    Description::of(model, &naming, 1, SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap()
+    Description::of(model, &naming, &[], 1, SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)).unwrap()
 }
 
 fn thing(store: &Store, name: &str, path: &str, model: &Value, behavior: Behavior) -> (ExposedThing, Arc<Outlet>) {

@@ -22,6 +22,16 @@ impl Sandbox {
         self.capabilities.slot(number).and_then(pick).ok_or_else(denied)
     }
 
+    /// The slot of a write to an output. No rate holds it up: however often a Thing is read, what it has switched on can be
+    /// switched off.
+    pub(super) fn output<S>(&mut self, number: u32, pick: fn(&Slot) -> Option<S>) -> Result<S, DeviceError> {
+        let denied = || DeviceError::Denied(format!("slot {number} is no device of this kind that was granted"));
+        if !self.count_host_call() || self.is_closed() {
+            return Err(DeviceError::Busy);
+        }
+        self.capabilities.slot(number).and_then(pick).ok_or_else(denied)
+    }
+
     /// Waits for a device, not beyond the call's deadline, which epochs do not watch in here.
     pub(super) async fn bound<T>(&self, answer: impl Future<Output = Result<T, things::DeviceError>>) -> Answer<T> {
         match self.control.bound(answer).await {

@@ -33,7 +33,7 @@ impl Host for Sandbox {
             Level::Low => things::Level::Low,
             Level::High => things::Level::High,
         };
-        match self.device(slot, pick) {
+        match self.output(slot, pick) {
             Ok(line) => self.bound(line.write(level)).await,
             Err(error) => Ok(Err(error)),
         }

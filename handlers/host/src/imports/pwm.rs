@@ -19,7 +19,7 @@ impl Host for Sandbox {
     }
 
     async fn set_duty(&mut self, slot: u32, duty: u16) -> Answer<()> {
-        match self.device(slot, pick) {
+        match self.output(slot, pick) {
             Ok(channel) => self.bound(channel.set_duty(duty)).await,
             Err(error) => Ok(Err(error)),
         }

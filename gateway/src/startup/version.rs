@@ -1,0 +1,114 @@
+//! Which version of a handler serves after a start: the kept one, or the handlers folder's, where that is news.
+//!
+//! Invariant: a component of the folder is admitted before anything is recorded, so a bad file leaves the kept version
+//! serving. What the folder brings is watched like what is pushed.
+
+use std::time::SystemTime;
+
+use handler_host::HandlerComponent;
+
+use super::parts::Parts;
+use crate::behavior::handler::version::Version;
+use crate::names::ComponentDigest;
+use crate::replacement::VersionTemplate;
+use crate::store::{Batch, CanaryRecord, FolderChoice, HandlerVersion, ThingRecord, VersionOrigin, choose_folder};
+use crate::utc::unix_ms;
+
+/// Looks into the handlers folder; answers the record as it is now.
+///
+/// # Errors
+/// One sentence: there is no version that could serve.
+pub(super) async fn choose(
+    parts: &Parts,
+    template: &VersionTemplate,
+    handler: &str,
+    record: ThingRecord,
+) -> Result<ThingRecord, String> {
+    let found =
+        parts.repository.find(handler).map_err(|error| format!("the component `{handler}` can't be read: {error}"));
+    let found = match found {
+        Err(error) if record.current().is_some() => {
+            tracing::warn!(thing = %record.name, error, "the kept version serves");
+            return Ok(record);
+        }
+        found => found?,
+    };
+    let digest = found.as_deref().map(ComponentDigest::of);
+    match (choose_folder(&record, digest.as_ref()), digest, found) {
+        (FolderChoice::Missing, _, _) => {
+            let folder = parts.repository.folder().display();
+            Err(format!(
+                "no handler `{handler}`: there is no {handler}.wasm in {folder}; name the folder with --handlers"
+            ))
+        }
+        (FolderChoice::Install, Some(digest), Some(bytes)) => match admit(parts, template, &record, bytes).await {
+            Ok(()) => install(parts, record, digest).await,
+            Err(error) if record.current().is_some() => {
+                tracing::error!(thing = %record.name, handler, error, "the folder's component was refused; the kept version serves");
+                Ok(record)
+            }
+            Err(error) => Err(format!("its handler `{handler}` was refused: {error}")),
+        },
+        (FolderChoice::Note, digest, _) => {
+            commit(parts, ThingRecord { folder_digest_seen: digest, ..record }, false).await
+        }
+        (FolderChoice::Keep | FolderChoice::Install, _, _) => Ok(record),
+    }
+}
+
+/// A kept version, ready to be started.
+///
+/// # Errors
+/// One sentence: its bytes are gone or damaged, or it wants what is not granted any more.
+pub(super) async fn load(parts: &Parts, template: &VersionTemplate, kept: &HandlerVersion) -> Result<Version, String> {
+    let (engine, components, digest) = (parts.engine.clone(), parts.store.components().clone(), kept.digest.clone());
+    let component = blocking(move || {
+        let bytes = components.get(&digest).map_err(|error| error.to_string())?;
+        engine.load(&bytes).map_err(|error| error.to_string())
+    });
+    ready(template, kept.number, component.await?)
+}
+
+fn ready(template: &VersionTemplate, number: u64, component: HandlerComponent) -> Result<Version, String> {
+    template.version(number, component).map_err(|error| format!("{error}; add it under [grants]"))
+}
+
+/// Compiles the component, holds it against the grants, makes its description, and only then keeps its bytes.
+async fn admit(parts: &Parts, template: &VersionTemplate, record: &ThingRecord, bytes: Vec<u8>) -> Result<(), String> {
+    let (engine, components) = (parts.engine.clone(), parts.store.components().clone());
+    let component = blocking(move || {
+        let component = engine.load(&bytes).map_err(|error| error.to_string())?;
+        components.put(&bytes).map_err(|error| error.to_string())?;
+        Ok(component)
+    });
+    let version = ready(template, record.version_next, component.await?)?;
+    version.describe(1).map(|_| ()).map_err(|error| format!("its Thing Model is not valid: {error}"))
+}
+
+async fn install(parts: &Parts, mut record: ThingRecord, digest: ComponentDigest) -> Result<ThingRecord, String> {
+    let now = unix_ms(SystemTime::now());
+    let watched = record.version_current;
+    record.canary = watched.map(|previous| CanaryRecord {
+        deadline_utc_ms: now + u64::from(parts.canary.seconds) * 1_000,
+        calls_left: parts.canary.calls,
+        previous,
+    });
+    record.install(digest.clone(), VersionOrigin::Folder, now);
+    record.folder_digest_seen = Some(digest);
+    commit(parts, record, watched.is_some()).await
+}
+
+async fn commit(parts: &Parts, record: ThingRecord, keep_state: bool) -> Result<ThingRecord, String> {
+    let mut batch = Batch::new();
+    if keep_state {
+        batch.keep_state_before(&record.name);
+    }
+    batch.put_record(&record);
+    parts.store.commit(batch).await.map_err(|error| error.to_string())?;
+    Ok(record)
+}
+
+/// Files and compilation keep the processor and the disk busy: not on the runtime's threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()))
+}
