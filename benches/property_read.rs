@@ -47,7 +47,10 @@ fn main() -> Result<()> {
     let of_gateway = |path: &str| format!("http://{}/things/{path}", gateway.client().address());
     let mut contestants = [
         Contestant::new("bare axum route", format!("{constant}/bare")),
-        Contestant::new("a constant behind the same layers", format!("{constant}/layered")),
+        Contestant::new(
+            "a constant on the same path, behind the same layers",
+            format!("{constant}/things/machine/properties/load1"),
+        ),
         Contestant::new("published reading", of_gateway("machine/properties/load1")),
         Contestant::new("number computed by the guest", of_gateway("laboratory/properties/number")),
         Contestant::new("object computed by the guest", of_gateway("laboratory/properties/object")),
@@ -76,11 +79,11 @@ fn gateway() -> Result<Gateway> {
     Ok(gateway)
 }
 
-/// Serves one constant twice, on `/bare` by axum alone and on `/layered` behind all layers of the gateway's.
+/// Serves one constant twice, on `/bare` by axum alone and, on the path of a property, behind all layers of the gateway's.
 async fn constant_routes() -> Result<String> {
     let constant = || get(async || Json(21.5));
     let config = tidegate::config::Config::default();
-    let layered = Router::new().route("/layered", constant());
+    let layered = Router::new().route("/things/{thing}/properties/{name}", constant());
     let layered = behind_layers(layered, Router::new(), &config);
     let router = Router::new().route("/bare", constant()).merge(layered);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -2,7 +2,7 @@
 //!
 //! Existence, readability and every value are checked here, before the behavior is asked and after it has answered; a
 //! reading that is still good is the answer without asking. What stands behind the Thing (a Wasm handler, the gateway
-//! itself, the simulated board) is [`Behavior`](crate::behavior::Behavior)'s matter; forms and statuses are the bindings'.
+//! itself, the simulated board) is the behavior's matter; forms and statuses are the bindings'.
 
 pub(crate) mod actions;
 pub(crate) mod description;
@@ -15,7 +15,7 @@ pub(crate) mod value;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::Guard;
 use bytes::Bytes;
@@ -310,6 +310,12 @@ impl ExposedThing {
     /// `UnknownAffordance`, `NotAllowed`.
     pub fn observe(&self, observed: Observed, last_event_id: Option<u64>) -> Result<Observation, InteractionError> {
         Observation::begin(Arc::clone(&self.outlet), observed, last_event_id)
+    }
+
+    /// The published reading of a property while it is good: the answer to a read without asking anybody.
+    #[must_use]
+    pub fn good_reading(&self, name: &str) -> Option<Reading> {
+        self.outlet.published.fresh(name, Instant::now())
     }
 
     /// Reads one property.

@@ -6,6 +6,7 @@
 
 use std::{fmt, str::FromStr};
 
+pub use handler_host::ComponentDigest;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -28,9 +29,6 @@ pub enum NameError {
     /// Not an affordance's name.
     #[error("`{0}` is no name of an affordance: a letter, then at most 63 letters, digits, `_` and `-` are allowed")]
     AffordanceName(String),
-    /// Not a component's digest.
-    #[error("`{0}` is no digest of a component: 64 hexadecimal digits (SHA-256) in lower case are expected")]
-    Digest(String),
 }
 
 /// At most this many characters of a refused text are repeated in the error.
@@ -141,29 +139,6 @@ impl AffordanceName {
     }
 }
 
-/// The SHA-256 of a component's bytes as uploaded: 64 hexadecimal digits in lower case. Also its file name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ComponentDigest(String);
-
-text_newtype!(ComponentDigest, Digest);
-
-impl ComponentDigest {
-    fn accepts(text: &str) -> bool {
-        text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    }
-
-    /// The digest of `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(sha256_hex(bytes))
-    }
-
-    /// The first 12 digits: enough for a person to tell versions apart, never used as a key.
-    pub fn short(&self) -> &str {
-        &self.0[..12]
-    }
-}
-
 /// SHA-256 of `bytes` as 64 hexadecimal digits in lower case.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
@@ -219,17 +194,6 @@ mod tests {
         for bad in ["", "1on", "_on", "a/b", "a.b", "ä", &"a".repeat(65)] {
             assert!(bad.parse::<AffordanceName>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_digest_is_sha256_in_lower_case() {
-        // FIPS 180-2 appendix B.1: SHA-256 of "abc".
-        let digest = ComponentDigest::of(b"abc");
-        assert_eq!(digest.as_str(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(digest.short(), "ba7816bf8f01");
-        assert_eq!(digest.as_str().parse::<ComponentDigest>().unwrap(), digest);
-        assert!(digest.as_str().to_uppercase().parse::<ComponentDigest>().is_err());
-        assert!("abc".parse::<ComponentDigest>().is_err());
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Replacement {
         let load = begun.elapsed();
         let based_on = Based::on(&record);
         record.canary = self.canary_after(&record);
-        let number = record.install(digest.clone(), VersionOrigin::Pushed, unix_ms(SystemTime::now()));
+        let number = record.install(digest, VersionOrigin::Pushed, unix_ms(SystemTime::now()));
         let version = self.template.version(number, component).map_err(approval::refused)?;
         let description = approval.describes(&self.outlet.description(), &version)?;
         self.switch(version, Switch { record, based_on, from, digest, description, begun, load }).await
@@ -115,11 +115,11 @@ impl Replacement {
         let mut record = self.known_record()?;
         let from = current_digest(&record);
         let based_on = Based::on(&record);
-        let before = record.before().map(|version| (version.number, version.digest.clone()));
+        let before = record.before().map(|version| (version.number, version.digest));
         let Some((number, digest)) = before else {
             return Err(InteractionError::Conflict { detail: "no version before the present one is kept".to_owned() });
         };
-        let bytes = self.kept(digest.clone()).await?;
+        let bytes = self.kept(digest).await?;
         let (component, _) = self.load(bytes).await?;
         let load = begun.elapsed();
         let canary = self.canary_after(&record);
@@ -181,9 +181,9 @@ impl Replacement {
         let number = version.number;
         let next = Box::new(Next { version, record, description });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
-        let mut data = json!({ "to": digest.as_str(), "version": number });
+        let mut data = json!({ "to": digest.to_string(), "version": number });
         if let Some(from) = from {
-            data["from"] = from.as_str().into();
+            data["from"] = from.to_string().into();
         }
         if let Err(error) = self.control.emit("replaced", handler_host::Value::Json(data.to_string())) {
             tracing::error!(thing = %self.thing(), %error, "the event `replaced` was refused");
@@ -225,7 +225,7 @@ impl Replacement {
 }
 
 fn current_digest(record: &ThingRecord) -> Option<ComponentDigest> {
-    record.current().map(|version| version.digest.clone())
+    record.current().map(|version| version.digest)
 }
 
 /// What a switch was prepared against: if the task has gone elsewhere meanwhile, the switch is off.

@@ -1,6 +1,6 @@
 //! Actions over HTTP: done at once, or a resource of their own that can be watched and cancelled.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -34,6 +34,24 @@ fn status_is(client: Client, location: &str, wanted: &str) -> Result<Value> {
     eventually(&format!("status {wanted}"), DEADLINE, || {
         let status = client.value(location)?;
         Ok((status["status"] == wanted).then_some(status))
+    })
+}
+
+#[test]
+fn a_flood_of_reads_cannot_keep_a_relay_on() -> Result<()> {
+    let gateway = gateway()?;
+    let client = gateway.client();
+    pulse(client, 300)?;
+    let flood = Instant::now();
+    let mut connection = client.connect()?;
+    while flood.elapsed() < Duration::from_secs(1) {
+        // Beyond the handler's rate of device calls a read is refused; that is no reason to stay on.
+        let status = connection.send(&Request::new("GET", ON))?.status;
+        ensure!(status == 200 || status == 503, "{status}");
+    }
+    eventually("the relay is off", DEADLINE, || {
+        let state = client.value("/things/board/properties/state")?;
+        Ok((state["relay"]["on"] == false).then_some(()))
     })
 }
 

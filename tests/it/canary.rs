@@ -99,6 +99,22 @@ fn a_canary_goes_on_after_a_restart() -> Result<()> {
 }
 
 #[test]
+fn a_step_back_by_hand_skips_a_version_that_was_rolled_back() -> Result<()> {
+    let gateway = gateway()?;
+    let client = gateway.client();
+    let good = handler(client, "digest")?;
+    push(client, &handlers::misbehaving("number:trap")?)?.expect(200)?;
+    for _ in 0..10 {
+        property(client, "number")?;
+    }
+    push(client, &handlers::variant("laboratory", "third")?)?.expect(200)?;
+    ensure!(handler(client, "digest")? != good);
+    client.send(&Request::new("POST", &format!("{HANDLER}/actions/rollback")))?.expect(200)?;
+    ensure!(handler(client, "digest")? == good, "{}", handler(client, "versions")?);
+    Ok(())
+}
+
+#[test]
 fn a_version_that_fails_its_rehearsal_never_serves() -> Result<()> {
     let gateway = gateway()?;
     let client = gateway.client();
@@ -143,8 +159,13 @@ fn an_action_in_flight_ends_with_its_handler_and_the_line_goes_low() -> Result<(
 
 #[test]
 fn a_handler_that_does_not_stay_up_says_so_and_health_is_degraded() -> Result<()> {
+    // In its first wake, and in a later one: neither may go on for ever without a pause.
+    ["wake:trap", "later:trap"].into_iter().try_for_each(does_not_stay_up)
+}
+
+fn does_not_stay_up(wrong: &str) -> Result<()> {
     let site = Site::new()?;
-    site.thing("lab", &format!("{LABORATORY}{LINE}[settings]\nmisbehave = \"wake:trap\"\n"))?;
+    site.thing("lab", &format!("{LABORATORY}{LINE}[settings]\nmisbehave = \"{wrong}\"\n"))?;
     let gateway = site.start()?;
     let client = gateway.client();
     eventually("the handler is in a crash loop", SOON, || {

@@ -5,7 +5,7 @@ use serde_json::json;
 use tests::{
     Gateway, Site,
     http::Request,
-    site::{HOST_MONITOR, RELAY},
+    site::{HOST_MONITOR, LABORATORY, RELAY},
 };
 
 const ON: &str = "/things/lamp/properties/on";
@@ -25,6 +25,23 @@ fn what_was_written_is_read() -> Result<()> {
         client.json("PUT", ON, &json!(on))?.expect(204)?;
         ensure!(client.value(ON)? == on);
     }
+    Ok(())
+}
+
+#[test]
+fn when_one_of_several_writes_fails_none_is_kept() -> Result<()> {
+    let site = Site::new()?;
+    // Without a grant for its line the second write is refused by the handler, after the first has been taken.
+    site.thing("lab", LABORATORY)?;
+    let gateway = site.start()?;
+    let client = gateway.client();
+    let counter = "/things/lab/properties/counter";
+    client.json("PUT", counter, &json!(1))?.expect(204)?;
+    let several = client.json("PUT", "/things/lab/properties", &json!({ "counter": 2, "line": true }))?;
+    ensure!(several.status >= 500, "{several:?}");
+    ensure!(client.value(counter)? == 1, "{}", client.value(counter)?);
+    let gateway = gateway.kill()?.start()?;
+    ensure!(gateway.client().value(counter)? == 1, "after a restart");
     Ok(())
 }
 

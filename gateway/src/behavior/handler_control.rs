@@ -54,7 +54,7 @@ impl HandlerControl {
         let shown = |version: &HandlerVersion| {
             json!({
                 "version": version.number,
-                "digest": version.digest.as_str(),
+                "digest": version.digest.to_string(),
                 "installed": Rfc3339(from_unix_ms(version.installed_utc_ms)).to_string(),
                 "origin": version.origin,
             })
@@ -108,7 +108,7 @@ fn report(replaced: &Replaced) -> serde_json::Value {
     let ms = |duration: std::time::Duration| (duration.as_secs_f64() * 1e6).round() / 1e3;
     json!({
         "version": replaced.number,
-        "digest": replaced.digest.as_str(),
+        "digest": replaced.digest.to_string(),
         "timings": {
             "load": ms(replaced.load),
             "rehearsal": ms(replaced.rehearsal),

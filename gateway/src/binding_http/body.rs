@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
@@ -80,6 +80,12 @@ pub(crate) async fn input(request: Request, expected: &str, limits: BodyLimits) 
         discard(&parts.headers, body).await;
         let given = given.as_deref().unwrap_or("no content type");
         let detail = format!("{expected} is taken here, not {given}");
+        return Err(Problem::new(Kind::UNSUPPORTED, detail).closing());
+    }
+    if let Some(coding) = parts.headers.get(CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        // What is not decoded must not be taken for what it says.
+        let detail = format!("bodies are taken as they are, not in the coding {coding:?}");
+        discard(&parts.headers, body).await;
         return Err(Problem::new(Kind::UNSUPPORTED, detail).closing());
     }
     let bytes = bytes(&parts.headers, body, limits).await?;

@@ -16,7 +16,7 @@ use crate::reading::{ContentType, Reading};
 const FIRST_READING_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn property(thing: &ExposedThing, name: &str, context: &Context) -> Result<Reading, InteractionError> {
-    if let Some(reading) = thing.outlet.published.fresh(name, Instant::now()) {
+    if let Some(reading) = thing.good_reading(name) {
         return Ok(reading);
     }
     let shared = readable(thing, name)?;

@@ -61,7 +61,7 @@ pub(super) async fn choose(
 /// # Errors
 /// One sentence: its bytes are gone or damaged, or it wants what is not granted any more.
 pub(super) async fn load(parts: &Parts, template: &VersionTemplate, kept: &HandlerVersion) -> Result<Version, String> {
-    let (engine, components, digest) = (parts.engine.clone(), parts.store.components().clone(), kept.digest.clone());
+    let (engine, components, digest) = (parts.engine.clone(), parts.store.components().clone(), kept.digest);
     let component = blocking(move || {
         let bytes = components.get(&digest).map_err(|error| error.to_string())?;
         engine.load(&bytes).map_err(|error| error.to_string())
@@ -93,7 +93,7 @@ async fn install(parts: &Parts, mut record: ThingRecord, digest: ComponentDigest
         calls_left: parts.canary.calls,
         previous,
     });
-    record.install(digest.clone(), VersionOrigin::Folder, now);
+    record.install(digest, VersionOrigin::Folder, now);
     record.folder_digest_seen = Some(digest);
     commit(parts, record, watched.is_some()).await
 }

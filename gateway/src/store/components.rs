@@ -58,7 +58,7 @@ impl Components {
             .and_then(|file| file.take(COMPONENT_BYTES_MAX).read_to_end(&mut bytes))
             .map_err(|source| StoreError::io("read", &path, source))?;
         let found = ComponentDigest::of(&bytes);
-        if found == *digest { Ok(bytes) } else { Err(StoreError::ComponentDamaged { digest: digest.clone(), found }) }
+        if found == *digest { Ok(bytes) } else { Err(StoreError::ComponentDamaged { digest: *digest, found }) }
     }
 
     /// Removes every file but those of `kept`; returns how many. For the start, before anything can be installed.
@@ -68,7 +68,7 @@ impl Components {
         for entry in fs::read_dir(&self.folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let stem = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".wasm"));
-            if stem.is_none_or(|stem| !kept.contains(stem)) {
+            if stem.and_then(|stem| stem.parse().ok()).is_none_or(|digest| !kept.contains(&digest)) {
                 fs::remove_file(&path).map_err(|source| StoreError::io("remove", &path, source))?;
                 removed += 1;
             }
@@ -121,7 +121,7 @@ mod tests {
         let kept = components.put(b"kept").unwrap();
         components.put(b"old").unwrap();
         fs::write(dir.path().join("components/half.tmp"), b"x").unwrap();
-        assert_eq!(components.collect(&BTreeSet::from([kept.clone()])).unwrap(), 2);
+        assert_eq!(components.collect(&BTreeSet::from([kept])).unwrap(), 2);
         assert_eq!(components.get(&kept).unwrap(), b"kept");
     }
 }

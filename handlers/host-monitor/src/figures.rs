@@ -3,7 +3,7 @@
 
 /// The three averages of `/proc/loadavg` (proc(5)): over 1, 5 and 15 minutes.
 pub(crate) fn loads(text: &str) -> Option<[f64; 3]> {
-    let mut words = text.split_ascii_whitespace().map(|word| word.parse().ok().filter(not_below_zero));
+    let mut words = text.split_ascii_whitespace().map(|word| word.parse().ok().filter(|number| is_measure(*number)));
     Some([words.next()??, words.next()??, words.next()??])
 }
 
@@ -22,7 +22,7 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
 
 /// Seconds since the machine started, by `/proc/uptime`.
 pub(crate) fn uptime_s(text: &str) -> Option<f64> {
-    text.split_ascii_whitespace().next()?.parse().ok().filter(not_below_zero)
+    text.split_ascii_whitespace().next()?.parse().ok().filter(|number| is_measure(*number))
 }
 
 /// Degrees Celsius by a thermal zone's or hwmon's file, which counts in thousandths.
@@ -30,9 +30,9 @@ pub(crate) fn celsius(text: &str) -> Option<f64> {
     text.trim().parse::<i32>().ok().map(|thousandths| f64::from(thousandths) / 1_000.0)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape of Option::filter")]
-fn not_below_zero(number: &f64) -> bool {
-    number.is_finite() && *number >= 0.0
+/// What is counted here is finite and not below zero.
+fn is_measure(number: f64) -> bool {
+    number.is_finite() && number >= 0.0
 }
 
 /// Mean and median; `None` of nothing.

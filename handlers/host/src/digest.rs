@@ -1,6 +1,7 @@
 //! SHA-256 of a component's bytes, by which it is named in the store, in the cache and in its Thing's history.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
@@ -15,24 +16,41 @@ impl ComponentDigest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// From 64 hexadecimal digits; `None` for anything else.
+    /// The first 12 digits: enough for a person to tell versions apart, never used as a key.
     #[must_use]
-    pub fn parse(hex: &str) -> Option<Self> {
-        let digits = hex.as_bytes();
-        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
-        }
-        Some(Self(bytes))
+    pub fn short(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(12);
+        text
     }
 
     /// The 32 bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// A text that is no digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is no digest of a component: 64 hexadecimal digits (SHA-256) in lower case are expected")]
+pub struct DigestError;
+
+impl FromStr for ComponentDigest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let digits = text.as_bytes();
+        let digit = |digit: &u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(digit);
+        if digits.len() != 64 || !digits.iter().all(digit) {
+            return Err(DigestError);
+        }
+        let mut bytes = [0; 32];
+        for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+            let pair = text.get(at..at + 2).ok_or(DigestError)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| DigestError)?;
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -54,6 +72,12 @@ impl serde::Serialize for ComponentDigest {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for ComponentDigest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,8 +87,10 @@ mod tests {
         let digest = ComponentDigest::of(b"abc");
         // FIPS 180-4, example of SHA-256.
         assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(ComponentDigest::parse(&digest.to_string()), Some(digest));
-        assert_eq!(ComponentDigest::parse("zz"), None);
-        assert_eq!(ComponentDigest::parse(&"é".repeat(32)), None);
+        assert_eq!(digest.short(), "ba7816bf8f01");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        for bad in ["zz".to_owned(), "é".repeat(32), digest.to_string().to_uppercase()] {
+            assert_eq!(bad.parse::<ComponentDigest>(), Err(DigestError));
+        }
     }
 }

@@ -34,7 +34,7 @@ pub use answer::{Answer, CallReport};
 pub use capabilities::{Capabilities, Want};
 pub use clock::ThingClock;
 pub use component::HandlerComponent;
-pub use digest::ComponentDigest;
+pub use digest::{ComponentDigest, DigestError};
 pub use effect::{DroppedKind, Effect, LogLevel};
 pub use engine::{EngineConfig, HandlerEngine};
 pub use error::HandlerError;

@@ -57,7 +57,7 @@ fn push_follows_the_link_and_the_form_and_shows_the_result() {
     let done = r#"{"version": "2", "digest": "ab", "timings": {"pause": 0.1}}"#;
     let (url, serving) = gateway(&[(200, THING), (200, HANDLER), (200, done)]);
     let expect = crate::names::ComponentDigest::of(b"old");
-    let result = run(&Push { approve: true, expect: Some(expect.clone()), ..arguments(url) }).unwrap();
+    let result = run(&Push { approve: true, expect: Some(expect), ..arguments(url) }).unwrap();
     let shown = console::table(&rows_of(&result));
     assert_eq!(shown, "version        2\ndigest         ab\ntimings.pause  0.1");
     let requests = serving.join().unwrap();

@@ -1,7 +1,7 @@
 //! Laboratory: one guest that shows, times and provokes everything a handler can do; for tests and benches only.
 //!
-//! Every want is optional. The setting `misbehave` = `WHERE:HOW` (`start:loop`, `read:trap`, `number:trap`, `wake:allocate`) makes it
-//! misbehave before it is asked to; a copy of the component with other bytes in [`BUILT_IN`] is a version that does so.
+//! Every want is optional. The setting `misbehave` = `WHERE:HOW` (`start:loop`, `read:trap`, `number:trap`, `wake:allocate`, `later:trap`) makes it
+//! misbehave before it is asked to; a copy of the component with other bytes in `BUILT_IN` is a version that does so.
 
 mod misbehave;
 mod statistics;
@@ -53,6 +53,10 @@ impl Handler for Laboratory {
 
     async fn run(&self, thing: &Thing) -> Result<(), Fault> {
         self.misbehave_at("wake:")?;
+        if self.misbehave.starts_with("later:") {
+            sleep_ms(20).await;
+            self.misbehave_at("later:")?;
+        }
         match (thing.is_granted("sensor"), thing.is_granted("button")) {
             (true, _) => self.sample(thing).await,
             (false, true) => self.count_edges(thing.gpio("button")?.edges()?, thing).await,
