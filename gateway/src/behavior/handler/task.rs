@@ -139,11 +139,16 @@ impl Task {
     /// The next thing to do. Requests that wait already are taken without asking the clock's wheel.
     async fn listen(&mut self, ears: &mut Ears, mut timer: std::pin::Pin<&mut Sleep>) -> Heard {
         let due = self.due();
-        if due.is_none_or(|due| Instant::now() < due)
-            && ears.signals.is_empty()
-            && let Ok(request) = ears.inbox.try_recv()
-        {
-            return Heard::Request(Some(request));
+        if due.is_none_or(|due| Instant::now() < due) && ears.signals.is_empty() {
+            if let Ok(request) = ears.inbox.try_recv() {
+                return Heard::Request(Some(request));
+            }
+            // Under load the next requests are being made by tasks that stand in line behind this one: let them, and
+            // serve them together, instead of being woken for each.
+            tokio::task::yield_now().await;
+            if let Ok(request) = ears.inbox.try_recv() {
+                return Heard::Request(Some(request));
+            }
         }
         if let Some(due) = due.map(tokio::time::Instant::from_std)
             && timer.deadline() != due
