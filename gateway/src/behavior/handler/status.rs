@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
 use super::statistics::Statistics;
+use super::version::Version;
 
 /// Log lines that are kept.
 const LOG_MAX: usize = 200;
@@ -118,6 +119,14 @@ impl HandlerStatus {
         if changed {
             self.changed.send_replace(());
         }
+    }
+
+    /// The version that serves, or is about to.
+    pub(crate) fn shows(&self, version: &Version) {
+        self.with(|shown| {
+            shown.version = version.number;
+            shown.component = Some(version.component.clone());
+        });
     }
 
     pub(crate) fn state(&self) -> HandlerState {

@@ -90,6 +90,7 @@ enum Heard {
 impl Task {
     pub(crate) fn new(belongings: Belongings) -> Self {
         let Belongings { outlet, control, store, status, record, version, canary, slots } = belongings;
+        status.shows(&version);
         Self {
             outlet,
             store,
@@ -190,10 +191,7 @@ impl Task {
     pub(super) async fn start(&mut self, origin: Origin) {
         let state = self.store.state(self.outlet.name());
         let version = self.version.clone();
-        self.status.with(|shown| {
-            shown.version = version.number;
-            shown.component = Some(version.component.clone());
-        });
+        self.status.shows(&version);
         let starting = version.start(state, origin);
         tokio::pin!(starting);
         let held_until = *self.lost_at.get_or_insert_with(Instant::now) + HELD_MAX;
