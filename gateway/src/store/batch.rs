@@ -141,7 +141,7 @@ impl Batch {
         self.push(Change::Copy(Table::State, Table::StateBefore, thing.to_string()))
     }
 
-    /// Makes the kept copy the Thing's state again. Settings written since are put on top by the caller.
+    /// Makes the kept copy the Thing's state again, with what [`Batch::put_state_before`] has put into it since.
     pub fn restore_state_before(&mut self, thing: &ThingName) -> &mut Self {
         self.push(Change::Copy(Table::StateBefore, Table::State, thing.to_string()))
     }
