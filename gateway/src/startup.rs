@@ -23,7 +23,7 @@ use crate::behavior::Behavior;
 use crate::behavior::handler::HandlerBehavior;
 use crate::behavior::handler::canary::Canary;
 use crate::behavior::handler::status::HandlerStatus;
-use crate::behavior::handler::task::{Ears, Task};
+use crate::behavior::handler::task::{self, Belongings, Ears, SharedTask, Task};
 use crate::behavior::handler::version::Version;
 use crate::behavior::handler_control::HandlerControl;
 use crate::config::Declaration;
@@ -92,8 +92,18 @@ fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> 
     let status = HandlerStatus::new(parts.health.reports_to());
     parts.health.watch(name.clone(), Arc::clone(&status));
     let (inbox, requests) = mpsc::channel(parts.queue_length_max);
-    let behavior = HandlerBehavior::new(inbox);
     let (id, handler_id, clock) = (record.id.clone(), record.handler_id.clone(), version.clock);
+    let task = Arc::new(SharedTask::new(Task::new(Belongings {
+        outlet: Arc::clone(&outlet),
+        control: Arc::clone(&control),
+        store: parts.store.clone(),
+        status: Arc::clone(&status),
+        record,
+        version,
+        canary,
+        slots: slots.into_values().collect(),
+    })));
+    let behavior = HandlerBehavior::new(inbox, Arc::downgrade(&task));
     let replaceable = Replaceable {
         outlet: Arc::clone(&outlet),
         control: Arc::clone(&control),
@@ -106,17 +116,7 @@ fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> 
     let handler = ExposedThing::new(handler_id, format!("/things/{name}/handler"), Arc::clone(&control), handler);
     let thing =
         ExposedThing::new(id, format!("/things/{name}"), Arc::clone(&outlet), Behavior::Handler(behavior.clone()));
-    let task = Task::new(crate::behavior::handler::task::Belongings {
-        outlet,
-        control,
-        store: parts.store.clone(),
-        status,
-        record,
-        version,
-        canary,
-        slots: slots.into_values().collect(),
-    });
-    let task = tokio::spawn(task.run(Ears { inbox: requests, signals }, Origin::Fresh));
+    let task = tokio::spawn(task::run(task, Ears { inbox: requests, signals }, Origin::Fresh));
     Ok(Started { thing: Arc::new(thing.controlled_by(Arc::new(handler))), behavior, clock, task })
 }
 

@@ -132,7 +132,8 @@ impl Grant {
     }
 
     /// Whether other grants may meet this one on the same device. Reading a file disturbs nobody: always.
-    pub(crate) fn is_shared(&self) -> bool {
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
         match self {
             Self::I2c(grant) => grant.shared,
             Self::Spi(grant) => grant.shared,
@@ -143,7 +144,8 @@ impl Grant {
     }
 
     /// The device in words, equal for two grants exactly when they name the same one.
-    pub(crate) fn place(&self) -> String {
+    #[must_use]
+    pub fn place(&self) -> String {
         match self {
             Self::I2c(grant) => format!("{} address {:#04x}", canonical(&grant.bus), grant.address),
             Self::Spi(grant) => canonical(&grant.bus),

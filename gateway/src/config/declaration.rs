@@ -131,27 +131,42 @@ fn grants(section: &Section<'_, '_>) -> BTreeMap<String, Grant> {
 fn grant(section: &Section<'_, '_>, label: &str, value: &Spanned<DeValue<'_>>) -> Option<Grant> {
     let fields = section.as_section(&section.name(label), value)?;
     let span_of = |key: Option<&str>| fields.entries().find(|(name, _, _)| Some(*name) == key).map(|(_, span, _)| span);
-    match Grant::deserialize(ValueDeserializer::from(value.clone())) {
-        Ok(grant) => match grant.check() {
-            Ok(()) => return Some(grant),
-            Err(what) => {
-                // Its messages start with the key that they are about.
-                let span = span_of(what.split_whitespace().next()).unwrap_or_else(|| value.span());
-                section.log.fault(&span, format!("`{}`: {what}", section.name(label)), "");
-            }
-        },
-        Err(error) => {
-            // A tagged enum is buffered while it is read, so that serde's error has lost its place: the key that the
-            // message quotes is where the fault lies.
-            let mut words = error.message().split('`').skip(1).step_by(2);
-            let written = words.next();
-            let span = span_of(written).or_else(|| error.span()).unwrap_or_else(|| value.span());
-            let meant = written.and_then(|written| nearest(written, words));
-            let hint = meant.map(|meant| format!("did you mean `{meant}`?")).unwrap_or_default();
-            section.log.fault(&span, format!("`{}`: {}", section.name(label), error.message()), hint);
+    let fault = |span, what: &str, hint: String| {
+        section.log.fault(&span, format!("`{}`: {what}", section.name(label)), hint);
+    };
+    let mut left = value.clone();
+    let (mut unknown, mut meant) = (0, Vec::new());
+    loop {
+        // A tagged enum is buffered while it is read, so that serde's error has lost its place: the key that the message
+        // quotes is where the fault lies.
+        let error = match Grant::deserialize(ValueDeserializer::from(left.clone())) {
+            Ok(grant) if unknown == 0 => match grant.check() {
+                Ok(()) => return Some(grant),
+                Err(what) => {
+                    // Its messages start with the key that they are about.
+                    let span = span_of(what.split_whitespace().next()).unwrap_or_else(|| value.span());
+                    fault(span, &what, String::new());
+                    return None;
+                }
+            },
+            Ok(_) => return None,
+            Err(error) => error,
+        };
+        let mut words = error.message().split('`').skip(1).step_by(2);
+        let written = words.next();
+        let is_unknown = error.message().starts_with("unknown field");
+        if !is_unknown && written.is_some_and(|key| meant.iter().any(|meant| meant == key)) {
+            return None; // It misses the key that was misspelt.
         }
+        let span = span_of(written).or_else(|| error.span()).unwrap_or_else(|| value.span());
+        let near = written.and_then(|written| nearest(written, words));
+        fault(span, error.message(), near.map(|near| format!("did you mean `{near}`?")).unwrap_or_default());
+        let DeValue::Table(table) = left.get_mut() else { return None };
+        // Without it there may be more to tell.
+        written.filter(|_| is_unknown).and_then(|key| table.remove(key))?;
+        unknown += 1;
+        meant.extend(near.map(str::to_owned));
     }
-    None
 }
 
 fn settings(section: &Section<'_, '_>) -> Map<String, Value> {

@@ -107,13 +107,18 @@ impl<'a> FaultLog<'a> {
     pub(super) fn fault(&self, span: &Range<usize>, what: impl Into<String>, hint: impl Into<String>) {
         let mut faults = self.faults.borrow_mut();
         if faults.len() < FAULTS_PER_FILE_MAX {
-            let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
-            faults.push(ConfigFault {
-                file: self.file.to_owned(),
-                position: Some(position(self.text, span.start)),
-                what: what.into(),
-                hint,
-            });
+            faults.push(self.at(span, what, hint));
+        }
+    }
+
+    /// A fault at `span` of this file, without noting it.
+    pub(super) fn at(&self, span: &Range<usize>, what: impl Into<String>, hint: impl Into<String>) -> ConfigFault {
+        let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
+        ConfigFault {
+            file: self.file.to_owned(),
+            position: Some(position(self.text, span.start)),
+            what: what.into(),
+            hint,
         }
     }
 

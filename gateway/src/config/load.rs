@@ -79,6 +79,7 @@ fn parse_into(faults: &mut Vec<ConfigFault>, gateway: (&Path, &str), things: &[(
     let config = read_table(faults, file, text, |top| gateway_file::read(top, folder));
     let mut declarations = BTreeMap::new();
     let mut taken: BTreeMap<ThingName, &Path> = BTreeMap::new();
+    let mut holders: BTreeMap<String, Vec<Holder<'_>>> = BTreeMap::new();
     for (path, text) in things {
         let Some(declaration) = read_declaration(faults, path, text, config.budgets) else { continue };
         if let Some(first) = taken.insert(declaration.name.clone(), path) {
@@ -89,9 +90,35 @@ fn parse_into(faults: &mut Vec<ConfigFault>, gateway: (&Path, &str), things: &[(
             let what = "a grant names a `board:` bus, but there is no simulated board";
             faults.push(ConfigFault::of_file(path, what).with_hint("set `simulated = true` under `[board]`"));
         }
+        for (label, grant) in &declaration.grants {
+            let held = holders.entry(grant.place()).or_default();
+            if let Some(first) = held.iter().find(|first| !(first.shared && grant.is_shared())) {
+                faults.push(clash((path, text), label, &grant.place(), first));
+            }
+            held.push(Holder { file: path, label: label.clone(), shared: grant.is_shared() });
+        }
         declarations.insert(declaration.name.clone(), declaration);
     }
     Tree { config, declarations }
+}
+
+/// A grant that names a device.
+struct Holder<'a> {
+    file: &'a Path,
+    label: String,
+    shared: bool,
+}
+
+/// Two grants that cannot both have their device; told at the second one.
+fn clash((path, text): (&Path, &str), label: &str, place: &str, first: &Holder<'_>) -> ConfigFault {
+    let log = FaultLog::new(path, text);
+    let (table, _) = DeTable::parse_recoverable(text);
+    let top = Section::new(&log, table.span(), "", table.get_ref());
+    let span = top
+        .section("grants")
+        .and_then(|grants| grants.entries().find(|(name, _, _)| *name == label).map(|(_, span, _)| span));
+    let what = format!("`grants.{label}`: {place} is held by `grants.{}` of {}", first.label, first.file.display());
+    log.at(&span.unwrap_or(0..0), what, "a device has one holder, unless all its grants say `shared = true`")
 }
 
 fn read_declaration(faults: &mut Vec<ConfigFault>, path: &Path, text: &str, budgets: Budgets) -> Option<Declaration> {

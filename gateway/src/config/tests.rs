@@ -242,3 +242,27 @@ fn the_example_configuration_is_sound_and_shows_the_defaults() {
     assert_eq!(tree.config, Config::default());
     assert_eq!(tree.declarations.keys().map(ToString::to_string).collect::<Vec<_>>(), ["host", "pump"]);
 }
+
+#[test]
+fn two_grants_cannot_hold_one_device() {
+    let relay = |label: &str, shared: &str| {
+        format!(
+            "handler = \"relay\"\n[grants.{label}]\nkind = \"gpio\"\nchip = \"board:gpio\"\nline = 17\ndirection = \"input\"\n{shared}"
+        )
+    };
+    let board = "[board]\nsimulated = true";
+    let faults = tree(board, &[("/t/a.toml", &relay("coil", "")), ("/t/b.toml", &relay("other", ""))]).unwrap_err();
+    let expected = "/t/b.toml:2:9: `grants.other`: board:gpio line 17 is held by `grants.coil` of /t/a.toml";
+    assert!(faults.len() == 1 && faults[0].starts_with(expected), "{faults:?}");
+    let shared = relay("coil", "shared = true");
+    assert!(tree(board, &[("/t/a.toml", &shared), ("/t/b.toml", &shared)]).is_ok());
+}
+
+#[test]
+fn every_unknown_key_of_a_grant_is_told() {
+    let text = "handler = \"bme280\"\n[grants.sensor]\nkind = \"i2c\"\nbus = \"/dev/i2c-1\"\nadress = 118\nspeeed = 3";
+    let faults = tree("", &[("/t/a.toml", text)]).unwrap_err();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(faults[0].contains("/t/a.toml:5:1") && faults[0].contains("did you mean `address`"), "{faults:?}");
+    assert!(faults[1].contains("/t/a.toml:6:1") && faults[1].contains("speeed"), "{faults:?}");
+}

@@ -60,7 +60,8 @@ impl<T: Send + 'static> RunningCall<T> {
         });
         match here.await {
             Some(answer) => answer,
-            None => self.go_on_in_background().await,
+            // Boxed: few calls come here, and all would carry its room.
+            None => Box::pin(self.go_on_in_background()).await,
         }
     }
 

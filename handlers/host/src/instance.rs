@@ -5,6 +5,7 @@
 //! runtime with time: a dropped one would leave the guest in the middle of a function (cancel by [`Canceller`] instead).
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -58,7 +59,7 @@ impl std::fmt::Debug for HandlerInstance {
 
 impl HandlerInstance {
     /// Reads a property.
-    pub async fn read_property(mut self, name: &str, call: Call) -> Answer<Reading> {
+    pub fn read_property(mut self, name: &str, call: Call) -> impl Future<Output = Answer<Reading>> + Send + use<> {
         self.keep_name(name);
         self.run("read-property", call.budget_ms, |mut call_of| {
             Box::pin(async move {
@@ -67,11 +68,16 @@ impl HandlerInstance {
                 call_of.end(outcome)
             })
         })
-        .await
+        .answer()
     }
 
     /// Writes a property.
-    pub async fn write_property(mut self, name: &str, value: Value, call: Call) -> Answer<()> {
+    pub fn write_property(
+        mut self,
+        name: &str,
+        value: Value,
+        call: Call,
+    ) -> impl Future<Output = Answer<()>> + Send + use<> {
         self.keep_name(name);
         self.run("write-property", call.budget_ms, |mut call_of| {
             Box::pin(async move {
@@ -80,11 +86,16 @@ impl HandlerInstance {
                 call_of.end(outcome)
             })
         })
-        .await
+        .answer()
     }
 
     /// Starts an action, which has the call's id.
-    pub async fn invoke_action(mut self, name: &str, input: Option<Value>, call: Call) -> Answer<Outcome> {
+    pub fn invoke_action(
+        mut self,
+        name: &str,
+        input: Option<Value>,
+        call: Call,
+    ) -> impl Future<Output = Answer<Outcome>> + Send + use<> {
         self.keep_name(name);
         self.run("invoke-action", call.budget_ms, |mut call_of| {
             Box::pin(async move {
@@ -93,24 +104,24 @@ impl HandlerInstance {
                 call_of.end(outcome)
             })
         })
-        .await
+        .answer()
     }
 
     /// Ends a running action.
-    pub async fn cancel_action(self, id: Uuid) -> Answer<()> {
+    pub fn cancel_action(self, id: Uuid) -> impl Future<Output = Answer<()>> + Send + use<> {
         let budget_ms = self.limits().cancel_ms;
-        self.run("cancel-action", budget_ms, |mut call_of| {
+        self.run("cancel-action", budget_ms, move |mut call_of| {
             Box::pin(async move {
                 let (guest, store, _) = call_of.parts();
                 let outcome = guest.call_cancel_action(store, id.into()).await;
                 call_of.end(outcome)
             })
         })
-        .await
+        .answer()
     }
 
     /// Lets timers, drivers and running actions go on; answers when to wake it again, on the Thing's clock.
-    pub async fn wake(self) -> Answer<Option<u64>> {
+    pub fn wake(self) -> impl Future<Output = Answer<Option<u64>>> + Send + use<> {
         let budget_ms = self.limits().wake_ms;
         self.run("wake", budget_ms, |mut call_of| {
             Box::pin(async move {
@@ -120,11 +131,11 @@ impl HandlerInstance {
                 call_of.end(outcome.map(Ok))
             })
         })
-        .await
+        .answer()
     }
 
     /// Hands over an edge of a line or another Thing's event.
-    pub async fn on_signal(self, signal: Signal) -> Answer<()> {
+    pub fn on_signal(self, signal: Signal) -> impl Future<Output = Answer<()>> + Send + use<> {
         let budget_ms = self.limits().signal_ms;
         self.run("on-signal", budget_ms, |mut call_of| {
             Box::pin(async move {
@@ -133,11 +144,11 @@ impl HandlerInstance {
                 call_of.end(outcome.map(Ok))
             })
         })
-        .await
+        .answer()
     }
 
     /// Lets the handler end; the instance that comes back is to be dropped.
-    pub async fn stop(self) -> Answer<()> {
+    pub fn stop(self) -> impl Future<Output = Answer<()>> + Send + use<> {
         let budget_ms = self.limits().stop_ms;
         self.run("stop", budget_ms, |mut call_of| {
             Box::pin(async move {
@@ -146,7 +157,7 @@ impl HandlerInstance {
                 call_of.end(outcome.map(Ok))
             })
         })
-        .await
+        .answer()
     }
 
     /// Bytes of its linear memories.
@@ -176,25 +187,26 @@ impl HandlerInstance {
         self.own.name.push_str(name);
     }
 
-    async fn run<T: Send + 'static>(
+    /// No `async fn`, here and above: the future of one would carry its arguments twice, at each floor again.
+    fn run<T: Send + 'static>(
         self,
         export: &'static str,
         budget_ms: u32,
         future: impl FnOnce(CallOf) -> CallFuture<T>,
-    ) -> Answer<T> {
+    ) -> RunningCall<T> {
         let began = Instant::now();
-        if let Some(retry_ms) = self.own.control.exhausted(began, self.limits().cpu_ms_per_minute) {
-            return Answer {
+        let (engine, control) = (Arc::clone(&self.own.engine), Arc::clone(&self.own.control));
+        let future = match control.exhausted(began, self.limits().cpu_ms_per_minute) {
+            None => future(CallOf::begin(self.own, export, budget_ms, began)),
+            Some(retry_ms) => Box::pin(ready(Answer {
                 instance: Some(self),
                 result: Err(HandlerError::CpuBudget { retry_ms }),
                 effects: Vec::new(),
                 salvaged: None,
                 report: CallReport::default(),
-            };
-        }
-        let (engine, control) = (Arc::clone(&self.own.engine), Arc::clone(&self.own.control));
-        let future = future(CallOf::begin(self.own, export, budget_ms, began));
-        RunningCall { future, control, engine, export, began, first_poll: true }.answer().await
+            })),
+        };
+        RunningCall { future, control, engine, export, began, first_poll: true }
     }
 }
 

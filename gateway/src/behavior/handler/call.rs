@@ -63,6 +63,12 @@ impl Task {
         if effects.is_empty() {
             return Ok(());
         }
+        // Boxed, like all that a plain read does not need: its future is allocated for each read, and the allocator keeps
+        // small pieces at hand.
+        Box::pin(self.carry_out_some(effects, cause)).await
+    }
+
+    async fn carry_out_some(&mut self, effects: Vec<Effect>, cause: Cause) -> Result<(), InteractionError> {
         let (state, outward) = effects.into_iter().partition(|effect| matches!(effect, Effect::State { .. }));
         let batch = self.batch_of(state, cause);
         if !batch.is_empty()
@@ -81,7 +87,7 @@ impl Task {
         if let Err(error) = &result
             && let Some(kind) = fault_kind(error)
         {
-            self.lost(kind, &error.to_string()).await;
+            Box::pin(self.lost(kind, &error.to_string())).await;
         }
         result.map_err(in_words)
     }

@@ -72,6 +72,19 @@ impl Task {
         }
     }
 
+    /// A read that is no message: the consumer has found the task at rest.
+    pub(super) async fn read_in_passing(
+        &mut self,
+        name: &Arc<str>,
+        context: &Context,
+    ) -> Result<Answer, InteractionError> {
+        let answer = self.read(name, context).await;
+        if self.instance.is_none() {
+            self.bereaved.notify_one();
+        }
+        answer
+    }
+
     async fn read(&mut self, name: &Arc<str>, context: &Context) -> Result<Answer, InteractionError> {
         let call = call_of(context, self.version.budgets.read_ms);
         let again = self.canary.is_some().then(|| call.clone());
@@ -79,7 +92,7 @@ impl Task {
         match (read, again) {
             // A read that costs the new version its life is answered once more by the previous one.
             (Err(error), Some(call)) if self.instance.is_none() => {
-                self.read_from_previous(name, call).await.ok_or(error)
+                Box::pin(self.read_from_previous(name, call)).await.ok_or(error)
             }
             (read, _) => read.map(|reading| self.answer(reading)),
         }

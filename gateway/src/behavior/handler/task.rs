@@ -2,13 +2,15 @@
 //!
 //! Invariants: state changes are on disk before the answer that depends on them leaves; a lost instance is followed by
 //! another one of the same version; the lines of a Thing without an instance go to their fail-safe level.
+//! Whoever holds the [`SharedTask`] is the task for that time: its own loop, or a consumer whose read finds it at rest.
 //! What one message does is in `serve`, what a call leaves behind in `effects`, going over to another version in `canary`.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use handler_host::{HandlerInstance, Origin, Signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::time::Sleep;
 
 use super::call::Cause;
@@ -31,6 +33,9 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const STAYS_UP: Duration = Duration::from_secs(10);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// The task of a Thing, held by one at a time.
+pub(crate) type SharedTask = Mutex<Task>;
 
 /// Everything that a Thing's task owns.
 #[derive(Debug)]
@@ -59,6 +64,8 @@ pub(crate) struct Task {
     pub(super) paused_until: Option<Instant>,
     /// Why there is no instance.
     pub(super) last_failure: String,
+    /// A read in passing lost the instance: the loop has to make another one.
+    pub(super) bereaved: Arc<Notify>,
 }
 
 /// What a task begins with.
@@ -85,6 +92,63 @@ enum Heard {
     Request(Option<Request>),
     Signal(Signal),
     Timer,
+    Bereaved,
+}
+
+/// Serves until it is told to stop or nobody can ask any more.
+pub(crate) async fn run(shared: Arc<SharedTask>, mut ears: Ears, origin: Origin) {
+    let mut task = shared.lock().await;
+    let bereaved = Arc::clone(&task.bereaved);
+    task.start(origin).await;
+    let timer = tokio::time::sleep_until(Instant::now().into());
+    tokio::pin!(timer);
+    loop {
+        if task.instance.is_none() && task.paused_until.is_none_or(|until| Instant::now() >= until) {
+            task.start(Origin::Recovered).await;
+            continue;
+        }
+        let due = task.due();
+        drop(task);
+        let heard = ears.listen(due, timer.as_mut(), &bereaved).await;
+        task = shared.lock().await;
+        match heard {
+            Heard::Request(Some(request)) => {
+                let last = matches!(request, Request::Stop { .. });
+                task.serve(request).await;
+                if last {
+                    return;
+                }
+            }
+            Heard::Request(None) => return task.stop().await,
+            Heard::Signal(signal) => task.signal(signal).await,
+            Heard::Timer => task.on_timer().await,
+            Heard::Bereaved => {}
+        }
+    }
+}
+
+impl Ears {
+    /// The next thing to do. Requests that wait already are taken without asking the clock's wheel.
+    async fn listen(&mut self, due: Option<Instant>, mut timer: Pin<&mut Sleep>, bereaved: &Notify) -> Heard {
+        if due.is_none_or(|due| Instant::now() < due)
+            && self.signals.is_empty()
+            && let Ok(request) = self.inbox.try_recv()
+        {
+            return Heard::Request(Some(request));
+        }
+        if let Some(due) = due.map(tokio::time::Instant::from_std)
+            && timer.deadline() != due
+        {
+            timer.as_mut().reset(due);
+        }
+        // Not biased: a handler that wants to be woken all the time must not keep consumers out.
+        tokio::select! {
+            () = timer, if due.is_some() => Heard::Timer,
+            () = bereaved.notified() => Heard::Bereaved,
+            Some(signal) = self.signals.recv() => Heard::Signal(signal),
+            request = self.inbox.recv() => Heard::Request(request),
+        }
+    }
 }
 
 impl Task {
@@ -109,59 +173,13 @@ impl Task {
             lost_at: None,
             paused_until: None,
             last_failure: "it has not started yet".to_owned(),
+            bereaved: Arc::default(),
         }
     }
 
-    /// Serves until it is told to stop or nobody can ask any more.
-    pub(crate) async fn run(mut self, mut ears: Ears, origin: Origin) {
-        self.start(origin).await;
-        let timer = tokio::time::sleep_until(Instant::now().into());
-        tokio::pin!(timer);
-        loop {
-            if self.instance.is_none() && self.paused_until.is_none_or(|until| Instant::now() >= until) {
-                self.start(Origin::Recovered).await;
-                continue;
-            }
-            match self.listen(&mut ears, timer.as_mut()).await {
-                Heard::Request(Some(request)) => {
-                    let last = matches!(request, Request::Stop { .. });
-                    self.serve(request).await;
-                    if last {
-                        return;
-                    }
-                }
-                Heard::Request(None) => return self.stop().await,
-                Heard::Signal(signal) => self.signal(signal).await,
-                Heard::Timer => self.on_timer().await,
-            }
-        }
-    }
-
-    /// The next thing to do. Requests that wait already are taken without asking the clock's wheel.
-    async fn listen(&mut self, ears: &mut Ears, mut timer: std::pin::Pin<&mut Sleep>) -> Heard {
-        let due = self.due();
-        if due.is_none_or(|due| Instant::now() < due) && ears.signals.is_empty() {
-            if let Ok(request) = ears.inbox.try_recv() {
-                return Heard::Request(Some(request));
-            }
-            // Under load the next requests are being made by tasks that stand in line behind this one: let them, and
-            // serve them together, instead of being woken for each.
-            tokio::task::yield_now().await;
-            if let Ok(request) = ears.inbox.try_recv() {
-                return Heard::Request(Some(request));
-            }
-        }
-        if let Some(due) = due.map(tokio::time::Instant::from_std)
-            && timer.deadline() != due
-        {
-            timer.as_mut().reset(due);
-        }
-        // Not biased: a handler that wants to be woken all the time must not keep consumers out.
-        tokio::select! {
-            () = timer, if due.is_some() => Heard::Timer,
-            Some(signal) = ears.signals.recv() => Heard::Signal(signal),
-            request = ears.inbox.recv() => Heard::Request(request),
-        }
+    /// There is an instance, and nothing else is being done with it.
+    pub(super) fn rests(&self) -> bool {
+        self.instance.is_some() && self.canary.is_none() && !self.switching
     }
 
     /// When something is due by itself.

@@ -1,6 +1,6 @@
 //! A servient with two Things: the simulated board, and a lamp whose task is a few lines of Rust instead of a handler.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -70,7 +70,7 @@ impl Bed {
         );
         servient.expose(&Arc::new(board));
         let (inbox, messages) = mpsc::channel(8);
-        let behavior = HandlerBehavior::new(inbox);
+        let behavior = HandlerBehavior::new(inbox, Weak::new());
         let control = Behavior::Handler(behavior.clone());
         let (control, _) = thing(&store, "lamp", "/things/lamp/handler", &own_model("handler"), control);
         let (lamp, outlet) = thing(&store, "lamp", "/things/lamp", &lamp_model(), Behavior::Handler(behavior));
