@@ -67,6 +67,9 @@ struct Serve {
     /// Listen here instead of on the file's `listen`; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// Answer MQTT here instead of on the file's `[mqtt] listen`; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    mqtt_listen: Option<SocketAddr>,
     /// Where NAME.wasm of a declaration's `handler = "NAME"` lies [default: `handlers-dir` of the file, `handlers`
     /// beside this program, or /usr/share/tidegate/handlers].
     #[arg(long, value_name = "DIR")]
@@ -78,6 +81,9 @@ struct Demo {
     /// Where to listen: a loopback address; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where to answer MQTT: a loopback address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1883")]
+    mqtt_listen: SocketAddr,
     /// Where the demo keeps what it must not forget [default: `tidegate-demo` in your data home, ~/.local/share].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,

@@ -50,6 +50,8 @@ pub struct Config {
     pub budgets: Budgets,
     /// How long a new handler version is on probation.
     pub canary: Canary,
+    /// The MQTT endpoint and the external broker.
+    pub mqtt: Mqtt,
     /// Expose the simulated Raspberry Pi board (`board:` buses, Thing `board`).
     pub board_simulated: bool,
 }
@@ -70,6 +72,7 @@ impl Default for Config {
             limits: Limits::default(),
             budgets: Budgets::default(),
             canary: Canary::default(),
+            mqtt: Mqtt::default(),
             board_simulated: false,
         }
     }
@@ -178,6 +181,51 @@ impl Default for Budgets {
     fn default() -> Self {
         Self { read_ms: 100, write_ms: 100, invoke_ms: 1_000, start_ms: 1_000, wake_ms: 100 }
     }
+}
+
+/// `[mqtt]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mqtt {
+    /// Where the gateway's own endpoint listens; `None`: there is none.
+    pub listen: Option<SocketAddr>,
+    /// Bounds of the endpoint.
+    pub limits: MqttLimits,
+    /// `[mqtt.broker]`: an external broker to which everything is published too.
+    pub broker: Option<Broker>,
+}
+
+/// Bounds of the MQTT endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MqttLimits {
+    /// Connections, those that have not introduced themselves included.
+    pub clients_max: usize,
+    /// CONNECT must arrive within this time.
+    pub connect_timeout: Duration,
+}
+
+impl Default for MqttLimits {
+    fn default() -> Self {
+        Self { clients_max: 1_100, connect_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// An external broker, spoken to in MQTT 5.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Its host: a name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Certificates (PEM) that are trusted instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// User name.
+    pub username: Option<String>,
+    /// A file with the password: its first line.
+    pub password_file: Option<PathBuf>,
+    /// Seconds without traffic after which a sign of life is exchanged.
+    pub keep_alive_s: u16,
 }
 
 /// `[canary]`: a new version is watched until it has answered so many calls, or for so long, whichever comes first.

@@ -21,7 +21,7 @@ use arc_swap::Guard;
 use bytes::Bytes;
 use handler_host::Outcome;
 use serde_json::{Map, Value};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 pub use actions::{ActionState, ActionStatus};
@@ -294,8 +294,18 @@ impl ExposedThing {
                 cancelled?;
             }
         }
-        self.outlet.actions.forget(id);
+        self.outlet.actions.cancelled(id, SystemTime::now());
         Ok(())
+    }
+
+    /// Every change of every invocation from now on.
+    pub(crate) fn action_changes(&self) -> broadcast::Receiver<ActionStatus> {
+        self.outlet.actions.changes()
+    }
+
+    /// Waits for the end of an invocation; `None`: it was forgotten meanwhile.
+    pub(crate) async fn action_ended(&self, name: &str, id: Uuid) -> Option<ActionStatus> {
+        self.outlet.actions.ended(name, id).await
     }
 
     /// All kept invocations by action, newest first.
@@ -316,6 +326,21 @@ impl ExposedThing {
     #[must_use]
     pub fn good_reading(&self, name: &str) -> Option<Reading> {
         self.outlet.published.fresh(name, Instant::now())
+    }
+
+    /// The last reading that was published of a property, good or lapsed.
+    pub(crate) fn last_reading(&self, name: &str) -> Option<Reading> {
+        self.outlet.published.last(name)
+    }
+
+    /// Until when the last reading of a property is good, where it was published with such a time.
+    pub(crate) fn good_until(&self, name: &str) -> Option<Instant> {
+        self.outlet.published.good_until(name)
+    }
+
+    /// Whether simulated hardware stands behind it.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.outlet.is_simulated()
     }
 
     /// Reads one property.

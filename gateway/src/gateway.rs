@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::behavior::gateway::Health;
 use crate::behavior::handler::request::Request;
 use crate::binding_http;
+use crate::binding_mqtt::Binding;
 use crate::config::{Config, Declaration, Tree};
 use crate::logging::{self, LogRing};
 use crate::names::ThingName;
@@ -88,6 +89,9 @@ pub async fn run(options: Options) -> Result<(), StartupError> {
     let mut asked = Signals::listen().map_err(|error| StartupError::Engine { reason: error.to_string() })?;
     let gateway = Gateway::start(options, logs).await?;
     tracing::info!(address = %gateway.address(), things = gateway.servient().things().len(), "listening");
+    if let Some(address) = gateway.servient().config().mqtt.listen {
+        tracing::info!(%address, "listening for MQTT");
+    }
     notify_systemd(sd_notify::NotifyState::Ready);
     if let Some(ready) = ready {
         ready(gateway.address());
@@ -137,6 +141,7 @@ pub struct Gateway {
     things: Vec<Started>,
     tasks: Vec<JoinHandle<()>>,
     http: JoinHandle<std::io::Result<()>>,
+    mqtt: Binding,
     stop: watch::Sender<bool>,
 }
 
@@ -152,12 +157,14 @@ impl Gateway {
     /// # Errors
     /// [`StartupError`]; nothing runs then.
     pub async fn start(options: Options, logs: LogRing) -> Result<Self, StartupError> {
-        let Options { tree: Tree { config, declarations, .. }, data_dir, handlers_dir, .. } = options;
-        let (address, limits) = (config.listen, config.limits);
+        let Options { tree: Tree { mut config, declarations, .. }, data_dir, handlers_dir, .. } = options;
         // First of all: no device is touched by a gateway that cannot be reached.
-        let listening = |source| StartupError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listening)?;
-        let address = listener.local_addr().map_err(listening)?;
+        let listener = bind(&mut config.listen).await?;
+        let mqtt_listener = match &mut config.mqtt.listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let (address, limits) = (config.listen, config.limits);
         let board = config.board_simulated.then(Board::new);
         let repository = Repository::new(handlers_dir);
         let parts = parts(&config, &data_dir, repository, board.clone()).await?;
@@ -170,6 +177,7 @@ impl Gateway {
             servient.expose(thing);
         }
         let (stop, mut stopped) = watch::channel(false);
+        let mqtt = Binding::start(&servient, Arc::clone(&parts.mqtt), mqtt_listener, &stopped);
         let router = binding_http::router(Arc::clone(&servient));
         let until = async move {
             let _stopped = stopped.wait_for(|stopped| *stopped).await;
@@ -177,7 +185,7 @@ impl Gateway {
         let http = tokio::spawn(binding_http::serve(listener, router, until, limits));
         let mut tasks = own.tasks;
         tasks.push(keep_clocks(parts.store.clone(), &things));
-        Ok(Self { address, servient, store: parts.store, things, tasks, http, stop })
+        Ok(Self { address, servient, store: parts.store, things, tasks, http, mqtt, stop })
     }
 
     /// Where HTTP listens.
@@ -201,6 +209,7 @@ impl Gateway {
             Ok(Err(error)) => tracing::error!(%error, "HTTP ended badly"),
             Err(error) => tracing::error!(%error, "HTTP ended badly"),
         }
+        self.mqtt.stopped().await;
         for task in &self.tasks {
             task.abort();
         }
@@ -228,6 +237,14 @@ async fn stop_things(things: Vec<Started>) {
             tracing::error!(thing = %started.thing.name(), %error, "its task ended badly");
         }
     }
+}
+
+/// Listens on `address`, which is the one that it got afterwards.
+async fn bind(address: &mut SocketAddr) -> Result<TcpListener, StartupError> {
+    let listening = |source| StartupError::Listen { address: *address, source };
+    let listener = TcpListener::bind(*address).await.map_err(listening)?;
+    *address = listener.local_addr().map_err(listening)?;
+    Ok(listener)
 }
 
 fn fault(fault: String) -> StartupError {
@@ -261,6 +278,7 @@ async fn parts(
         hardware: Hardware::new(board),
         repository,
         health: Health::new(),
+        mqtt: Arc::default(),
         canary: config.canary,
         queue_length_max: config.limits.queue_length_max,
     })

@@ -1,16 +1,18 @@
 //! Tidegate: a Web of Things gateway whose Things are answered by replaceable Wasm handlers.
 //!
 //! The floors below: `handler-host` runs handlers, `things` reaches devices, `thing-descriptions` knows the W3C's words.
-//! This crate alone knows HTTP, configuration and the store.
+//! This crate alone knows HTTP, MQTT, configuration and the store.
 
 mod behavior;
 pub mod binding_http;
+mod binding_mqtt;
 pub mod cli;
 pub mod config;
 mod directory;
 pub mod exposed_thing;
 pub mod gateway;
 pub mod interaction;
+mod lobby;
 pub mod logging;
 pub mod names;
 pub mod reading;

@@ -95,7 +95,18 @@ impl Servient {
         self.stopping.send_replace(true);
     }
 
-    /// The configuration with which the gateway started.
+    /// The origin under which the gateway finds itself: the configured one, else where it listens.
+    #[must_use]
+    pub fn own_origin(&self) -> String {
+        let listen = self.config.listen;
+        let own = || match listen.ip().is_unspecified() {
+            true => format!("http://localhost:{}", listen.port()),
+            false => format!("http://{listen}"),
+        };
+        self.config.base_url.clone().unwrap_or_else(own)
+    }
+
+    /// The configuration with which the gateway started; the addresses are those that it got.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config

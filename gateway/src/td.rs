@@ -6,11 +6,13 @@
 pub(crate) mod cache;
 mod forms;
 mod language;
+mod mqtt_forms;
 
 use serde_json::Value;
 use thing_descriptions::vocabulary::{MEDIA_TD, MEDIA_TM, REL_COLLECTION, REL_CONTROLLED_BY, REL_TYPE, TM_PREFIX};
 use thing_descriptions::{FieldError, Link, SecurityScheme, Thing, check_td};
 
+use crate::config::Config;
 use crate::exposed_thing::{Description, ExposedThing};
 use crate::utc::Rfc3339;
 
@@ -29,11 +31,12 @@ pub(crate) struct Reader<'a> {
 }
 
 /// The Thing Description of `thing` for `reader`.
-pub(crate) fn describe(thing: &ExposedThing, description: &Description, reader: Reader<'_>) -> Thing {
+pub(crate) fn describe(thing: &ExposedThing, description: &Description, reader: Reader<'_>, config: &Config) -> Thing {
     let base = format!("{}{}", reader.origin, thing.path());
     let mut described = dressed(description, reader);
     let media = |action: &str| thing.behavior().takes_media(action, MEDIA_WASM).then_some(MEDIA_WASM);
     forms::add(&mut described, &base, media);
+    mqtt_forms::add(&mut described, thing, reader.origin, config);
     // The Thing of a handler is no member of the directory: its way is the link of the Thing that it controls.
     if !thing.path().ends_with(HANDLER) {
         let directory = format!("{}{DIRECTORY}", reader.origin);

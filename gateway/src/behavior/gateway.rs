@@ -2,6 +2,7 @@
 //!
 //! An ordinary Thing: whatever looks after a gateway reads its Thing Description like any other.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -98,22 +99,69 @@ fn resident_bytes() -> Option<u64> {
     Some(pages * u64::try_from(rustix::param::page_size()).ok()?)
 }
 
+/// What the MQTT binding counts: the property `mqtt`.
+#[derive(Debug, Default)]
+pub(crate) struct MqttHealth {
+    clients: AtomicU64,
+    refused: AtomicU64,
+    lost: AtomicU64,
+    broker: Mutex<Option<&'static str>>,
+}
+
+impl MqttHealth {
+    pub(crate) fn client_came(&self) {
+        self.clients.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn client_left(&self) {
+        self.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// One more publish was refused; answers how many were.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Messages found no room.
+    pub(crate) fn lost(&self, messages: u64) {
+        self.lost.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// How it stands with the external broker.
+    pub(crate) fn broker(&self, word: &'static str) {
+        *self.broker.lock().unwrap_or_else(PoisonError::into_inner) = Some(word);
+    }
+
+    fn answer(&self) -> Result<Answer, InteractionError> {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut shown = serde_json::json!({
+            "clients": count(&self.clients), "refused": count(&self.refused), "lost": count(&self.lost),
+        });
+        if let Some(broker) = *self.broker.lock().unwrap_or_else(PoisonError::into_inner) {
+            shown["broker"] = broker.into();
+        }
+        Answer::json(&shown)
+    }
+}
+
 /// The gateway.
 #[derive(Debug)]
 pub(crate) struct GatewayBehavior {
+    mqtt: Arc<MqttHealth>,
     health: Arc<Health>,
     hardware: Hardware,
     logs: LogRing,
 }
 
 impl GatewayBehavior {
-    pub(crate) fn new(health: Arc<Health>, hardware: Hardware, logs: LogRing) -> Self {
-        Self { health, hardware, logs }
+    pub(crate) fn new(health: Arc<Health>, mqtt: Arc<MqttHealth>, hardware: Hardware, logs: LogRing) -> Self {
+        Self { mqtt, health, hardware, logs }
     }
 
     pub(crate) fn read(&self, name: &str) -> Result<Answer, InteractionError> {
         match name {
             "hardware" => Answer::json(&self.hardware.report()),
+            "mqtt" => self.mqtt.answer(),
             "logs" => Answer::json(&self.logs.entries()),
             _ => self.health.answer(),
         }

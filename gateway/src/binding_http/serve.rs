@@ -20,9 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::Service;
 
-use super::lobby::{Lobby, Newcomer};
 use super::stall::StallGuard;
 use crate::config::Limits;
+use crate::lobby::{Lobby, Newcomer};
 
 /// Buffer of a connection in each direction, in bytes: what a reader that does not read costs us.
 const BUFFER_BYTES_MAX: usize = 64 << 10;

@@ -59,7 +59,9 @@ fn document(http: &Http, thing: &ExposedThing, parts: &Parts) -> Arc<Document> {
     let origin = origin(http.servient.config(), parts);
     let reader = Reader { origin: &origin, language };
     let state = DocumentState { description: Arc::clone(&description), surroundings: 0 };
-    http.descriptions.get(thing.path(), &state, reader, || td::describe(thing, &description, reader).to_value())
+    http.descriptions.get(thing.path(), &state, reader, || {
+        td::describe(thing, &description, reader, http.servient.config()).to_value()
+    })
 }
 
 /// The document, or 304 to who has it.

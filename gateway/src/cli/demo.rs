@@ -25,15 +25,18 @@ const SENSORS_MAX: usize = 16;
 static HANDLERS_DIR: OnceLock<PathBuf> = OnceLock::new();
 
 pub(super) fn demo(arguments: Demo) -> Result<(), Failure> {
-    config::check_listen(arguments.listen, false).map_err(|(what, _)| {
-        Failure::new(Exit::Usage, what).with_hint("the demo listens on loopback only, such as 127.0.0.1:8080")
-    })?;
+    for listen in [arguments.listen, arguments.mqtt_listen] {
+        config::check_listen(listen, false).map_err(|(what, _)| {
+            Failure::new(Exit::Usage, what).with_hint("the demo listens on loopback only, such as 127.0.0.1:8080")
+        })?;
+    }
     let data_dir = match arguments.data_dir {
         Some(folder) => folder,
         None => default_data_dir(std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"))?,
     };
     let mut tree = tree(Path::new("/sys")).map_err(|faults| serve::faults_failure(&faults))?;
     tree.config.listen = arguments.listen;
+    tree.config.mqtt.listen = Some(arguments.mqtt_listen);
     let handlers_dir = arguments.handlers.unwrap_or_else(serve::default_handlers_dir);
     let handlers_dir = HANDLERS_DIR.get_or_init(|| handlers_dir).clone();
     serve::run(Options { tree, data_dir, handlers_dir, ready: Some(print_what_to_try) })

@@ -21,11 +21,12 @@ pub(super) fn serve(arguments: Serve) -> Result<(), Failure> {
 
 /// The command line wins over the file; `state_directory` is systemd's (`StateDirectory=` of the unit).
 fn options(arguments: Serve, mut tree: Tree, state_directory: Option<PathBuf>) -> Result<Options, Failure> {
-    if let Some(listen) = arguments.listen {
-        config::check_listen(listen, tree.config.insecure_allow_remote)
+    for listen in arguments.listen.iter().chain(&arguments.mqtt_listen) {
+        config::check_listen(*listen, tree.config.insecure_allow_remote)
             .map_err(|(what, hint)| Failure::new(Exit::Usage, what).with_hint(hint))?;
-        tree.config.listen = listen;
     }
+    tree.config.listen = arguments.listen.unwrap_or(tree.config.listen);
+    tree.config.mqtt.listen = arguments.mqtt_listen.or(tree.config.mqtt.listen);
     let data_dir = arguments.data_dir.or_else(|| tree.config.data_dir.clone()).or(state_directory);
     let handlers_dir = arguments.handlers.or_else(|| tree.config.handlers_dir.clone());
     Ok(Options {
@@ -82,7 +83,9 @@ fn hint_for(error: &StartupError) -> Option<&'static str> {
             Some("check that the data directory can be written, or choose one with --data-dir")
         }
         StartupError::Engine { .. } | StartupError::Things { .. } => None,
-        StartupError::Listen { .. } => Some("another program may listen there; choose another address with --listen"),
+        StartupError::Listen { .. } => Some(
+            "another program may listen there (a broker on 1883?); choose another address with --listen or --mqtt-listen",
+        ),
     }
 }
 
@@ -91,7 +94,7 @@ mod tests {
     use super::*;
 
     fn arguments() -> Serve {
-        Serve { config: "x".into(), data_dir: None, listen: None, handlers: None }
+        Serve { config: "x".into(), data_dir: None, listen: None, mqtt_listen: None, handlers: None }
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Budgets, Canary, Config, Limits, Log, LogFormat, LogLevel, fault::nearest, section::Section};
+use super::{
+    Broker, Budgets, Canary, Config, Limits, Log, LogFormat, LogLevel, Mqtt, MqttLimits, fault::nearest,
+    section::Section,
+};
 
 /// Longest name, title and host name.
 const TEXT_CHARS_MAX: usize = 128;
@@ -36,12 +39,72 @@ pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
         limits: top.section("limits").map(limits).unwrap_or_default(),
         budgets: top.section("budgets").map(|section| budgets(section, Budgets::default())).unwrap_or_default(),
         canary: top.section("canary").map(canary).unwrap_or_default(),
+        mqtt: top.section("mqtt").map(|section| mqtt(section, folder)).unwrap_or_default(),
         board_simulated: top.section("board").is_some_and(board),
     };
     if let Err((what, hint)) = check_listen(config.listen, config.insecure_allow_remote) {
         top.fault("listen", &what, hint);
     }
+    if let Some(listen) = config.mqtt.listen
+        && let Err((what, hint)) = check_listen(listen, config.insecure_allow_remote)
+    {
+        top.fault("mqtt", &what, hint);
+    }
+    if config.mqtt != Mqtt::default() && config.name.contains(['+', '#', '/']) {
+        let hint = "its name is a level of the gateway's MQTT topics, which cannot contain these";
+        top.fault("name", "`name` contains `+`, `#` or `/`", hint);
+    }
     config
+}
+
+fn mqtt(section: Section<'_, '_>, folder: &Path) -> Mqtt {
+    let fallback = MqttLimits::default();
+    let size = |key, range, fallback| section.integer(key, range).and_then(|n| n.try_into().ok()).unwrap_or(fallback);
+    let connect_timeout = section.integer("connect-timeout-ms", (10, TIMEOUT_MS_MAX));
+    let mqtt = Mqtt {
+        listen: section.parsed("listen", listen),
+        limits: MqttLimits {
+            clients_max: size("clients-max", (1, 65_536), fallback.clients_max),
+            connect_timeout: connect_timeout.map_or(fallback.connect_timeout, Duration::from_millis),
+        },
+        broker: section.section("broker").and_then(|section| broker(section, folder)),
+    };
+    section.finish();
+    mqtt
+}
+
+/// `[mqtt.broker]`; `None` when it names no host, which is a fault.
+fn broker(section: Section<'_, '_>, folder: &Path) -> Option<Broker> {
+    let tls = section.boolean("tls").unwrap_or(false);
+    let port = section.integer("port", (1, 65_535)).and_then(|port| port.try_into().ok());
+    let host = section.parsed("host", host_name);
+    if section.value("host").is_none() {
+        section.log.fault(&section.span, "`host` is missing", "name the broker: a name or an address");
+    }
+    let broker = Broker {
+        port: port.unwrap_or(if tls { 8_883 } else { 1_883 }),
+        tls,
+        ca_file: section.parsed("ca-file", |path| folder_path(folder, path)),
+        username: section.parsed("username", text),
+        password_file: section.parsed("password-file", |path| folder_path(folder, path)),
+        keep_alive_s: section
+            .integer("keep-alive-s", (5, 3_600))
+            .and_then(|seconds| seconds.try_into().ok())
+            .unwrap_or(30),
+        host: host.clone().unwrap_or_default(),
+    };
+    section.finish();
+    host.map(|_| broker)
+}
+
+/// A host without a port.
+fn host_name(text: &str) -> Result<String, String> {
+    let literal = text.parse::<std::net::IpAddr>().is_ok();
+    if literal || (!text.contains([':', '[', ']']) && host(text).is_ok()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is no host; write a name or an address, and the port under `port`"))
+    }
 }
 
 /// A listen address beyond loopback needs `allow_remote`: until there is access control, whoever reaches the port owns

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use crate::interaction::InteractionError;
@@ -16,6 +16,8 @@ use crate::interaction::InteractionError;
 const FINISHED_MAX: usize = 64;
 /// How many may run at once.
 const RUNNING_MAX: usize = 64;
+/// How many changes a listener may lag behind.
+const CHANGES_MAX: usize = 256;
 
 /// Where an invocation stands (WoT Profile, HTTP Basic, `ActionStatus`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,17 @@ struct Entry {
     changed: watch::Sender<()>,
 }
 
+impl Entry {
+    /// Wakes who waits for this invocation, and tells who listens to all of them.
+    fn tell(&self, changes: &broadcast::Sender<ActionStatus>) {
+        self.changed.send_replace(());
+        if changes.receiver_count() > 0 {
+            // An error only says that nobody listens any more.
+            let _listeners = changes.send(self.status.clone()).unwrap_or(0);
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Invocations {
     entries: BTreeMap<Uuid, Entry>,
@@ -67,9 +80,16 @@ struct Invocations {
 }
 
 /// The invocations of one Thing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Actions {
     invocations: Mutex<Invocations>,
+    changes: broadcast::Sender<ActionStatus>,
+}
+
+impl Default for Actions {
+    fn default() -> Self {
+        Self { invocations: Mutex::default(), changes: broadcast::Sender::new(CHANGES_MAX) }
+    }
 }
 
 impl Actions {
@@ -109,7 +129,7 @@ impl Actions {
         self.with(|invocations| {
             if let Some(entry) = invocations.entries.get_mut(&id).filter(|entry| entry.status.ended.is_none()) {
                 entry.status.state = ActionState::Running;
-                entry.changed.send_replace(());
+                entry.tell(&self.changes);
             }
         });
     }
@@ -119,7 +139,7 @@ impl Actions {
         self.with(|invocations| {
             if let Some(entry) = invocations.entries.get_mut(&id).filter(|entry| entry.status.ended.is_none()) {
                 entry.status.progress = Some(progress);
-                entry.changed.send_replace(());
+                entry.tell(&self.changes);
             }
         });
     }
@@ -141,7 +161,7 @@ impl Actions {
                     entry.status.error = Some(Arc::new(error));
                 }
             }
-            entry.changed.send_replace(());
+            entry.tell(&self.changes);
             invocations.finished.push_back(id);
             while invocations.finished.len() > FINISHED_MAX {
                 if let Some(oldest) = invocations.finished.pop_front() {
@@ -161,6 +181,17 @@ impl Actions {
     /// Which action an invocation belongs to.
     pub(crate) fn name(&self, id: Uuid) -> Option<Arc<str>> {
         self.with(|invocations| invocations.entries.get(&id).map(|entry| Arc::clone(&entry.status.name)))
+    }
+
+    /// Every change of every invocation from now on.
+    pub(crate) fn changes(&self) -> broadcast::Receiver<ActionStatus> {
+        self.changes.subscribe()
+    }
+
+    /// An invocation was cancelled: listeners hear that it failed, then it is forgotten.
+    pub(crate) fn cancelled(&self, id: Uuid, now: SystemTime) {
+        self.end(id, Err(InteractionError::Conflict { detail: "the invocation was cancelled".to_owned() }), now);
+        self.forget(id);
     }
 
     /// Forgets an invocation: a cancelled one is gone (handlers: cancel answers 204, then its status is 404), and a

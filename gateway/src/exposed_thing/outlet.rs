@@ -131,6 +131,10 @@ impl Outlet {
         self.simulated.store(simulated, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.simulated.load(Ordering::Relaxed)
+    }
+
     /// Ends every observation: the Thing stops.
     pub(crate) fn close(&self) {
         self.closed.send_replace(true);
@@ -154,7 +158,7 @@ impl Outlet {
             content_type: checked.content_type,
             taken: answer.taken,
             quality: answer.quality,
-            simulated: self.simulated.load(Ordering::Relaxed),
+            simulated: self.is_simulated(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use handler_host::HandlerEngine;
 use things::Hardware;
 
-use crate::behavior::gateway::Health;
+use crate::behavior::gateway::{Health, MqttHealth};
 use crate::config::Canary;
 use crate::repository::Repository;
 use crate::store::Store;
@@ -17,6 +17,7 @@ pub(crate) struct Parts {
     pub(crate) hardware: Hardware,
     pub(crate) repository: Repository,
     pub(crate) health: Arc<Health>,
+    pub(crate) mqtt: Arc<MqttHealth>,
     pub(crate) canary: Canary,
     pub(crate) queue_length_max: usize,
 }

@@ -39,7 +39,7 @@ impl Task {
             Request::Cancel { id, reply } => {
                 let answer = self.call(Cause::Other, |instance| instance.cancel_action(id)).await;
                 if answer.is_ok() {
-                    self.outlet.actions.forget(id);
+                    self.outlet.actions.cancelled(id, std::time::SystemTime::now());
                 }
                 send(reply, answer);
                 self.after_change().await;

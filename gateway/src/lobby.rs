@@ -11,25 +11,25 @@ use tokio::sync::Notify;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Lobby {
+pub(crate) struct Lobby {
     silent: Mutex<VecDeque<Arc<Newcomer>>>,
 }
 
 /// A connection, as the lobby knows it.
 #[derive(Debug, Default)]
-pub(super) struct Newcomer {
+pub(crate) struct Newcomer {
     has_asked: AtomicBool,
     leave: Notify,
 }
 
 impl Newcomer {
     /// A whole request has arrived.
-    pub(super) fn asked(&self) {
+    pub(crate) fn asked(&self) {
         self.has_asked.store(true, Ordering::Relaxed);
     }
 
     /// Ready when the connection is to make room.
-    pub(super) async fn turned_out(&self) {
+    pub(crate) async fn turned_out(&self) {
         self.leave.notified().await;
         if self.has_asked.load(Ordering::Relaxed) {
             // It asked in the same moment, and stays.
@@ -45,7 +45,7 @@ impl Newcomer {
 
 impl Lobby {
     /// One more connection. It has its place already. What is remembered is bounded by the places.
-    pub(super) fn enter(&self) -> Arc<Newcomer> {
+    pub(crate) fn enter(&self) -> Arc<Newcomer> {
         let newcomer = Arc::new(Newcomer::default());
         let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         if silent.len() == silent.capacity() {
@@ -56,7 +56,7 @@ impl Lobby {
     }
 
     /// Turns out the connection that has been silent for longest; `false`: all have asked.
-    pub(super) fn make_room(&self) -> bool {
+    pub(crate) fn make_room(&self) -> bool {
         let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = silent.pop_front() {
             if oldest.is_silent() {

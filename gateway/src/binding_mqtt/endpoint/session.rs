@@ -1,0 +1,604 @@
+//! One client: its CONNECT, then packets both ways until one side ends it.
+//!
+//! Invariants: commands of one client run one after another, in the order in which they came, and are acknowledged in that
+//! order when they are done; a client that goes away does not stop them. What a client does not take waits in its bounded
+//! outbox; one that lets it overflow is disconnected, so nothing is left out behind its back.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, ConnAckProperties, Connect, ConnectReturnCode, Disconnect, DisconnectProperties, DisconnectReasonCode,
+    Filter, LastWill, Packet, PingResp, PubAck, PubAckProperties, PubAckReason, Publish, PublishProperties,
+    RetainForwardRule, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, UnsubAckReason, Unsubscribe,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
+use uuid::Uuid;
+
+use super::Endpoint;
+use super::codec::{self, Refused, Version};
+use crate::binding_mqtt::command::{self, Refusal};
+use crate::binding_mqtt::filter::{is_filter, is_topic};
+use crate::binding_mqtt::hub::{ConsumerId, SendRetained, Subscription, true_now};
+use crate::binding_mqtt::outbox::{Outbox, Queued};
+use crate::lobby::Newcomer;
+
+/// How long a client that takes nothing of what is sent to it is kept.
+const STALL: Duration = Duration::from_secs(30);
+/// Publishes of a client that may wait for their turn, and messages to it that may wait to be acknowledged.
+const IN_FLIGHT_MAX: u16 = 32;
+/// How much a packet may carry beside its payload, in bytes.
+const AROUND_PAYLOAD: usize = 64 << 10;
+/// How much is written at once, in bytes.
+const WRITE_AT_ONCE: usize = 64 << 10;
+/// Longest client identifier, in bytes.
+const IDENTIFIER_BYTES_MAX: usize = 256;
+
+/// See the module.
+pub(super) struct Session {
+    endpoint: Arc<Endpoint>,
+    peer: SocketAddr,
+    version: Version,
+    identifier: String,
+    consumer: ConsumerId,
+    outbox: Arc<Outbox>,
+    /// Messages that the client has not acknowledged.
+    in_flight: HashSet<u16>,
+    in_flight_max: usize,
+    packet_id: u16,
+    /// The largest packet that the client takes (MQTT 5).
+    packet_bytes_max: usize,
+    keep_alive: Option<Duration>,
+    will: Option<command::Publish>,
+    commands: mpsc::Sender<Asked>,
+    done: mpsc::Receiver<Done>,
+    /// A publish that found no room among those that wait; nothing is read before it has.
+    held: Option<Asked>,
+    out: BytesMut,
+}
+
+/// A publish of the client on its way.
+struct Asked {
+    packet_id: Option<u16>,
+    publish: command::Publish,
+}
+
+/// A publish that is done and wants an acknowledgement.
+struct Done {
+    packet_id: u16,
+    outcome: Result<(), (Refusal, String)>,
+}
+
+/// How a session ends.
+enum End {
+    /// The client said so, and wants no will.
+    Goodbye,
+    /// The connection is gone, or the client wants its will.
+    Lost,
+    /// The client did what it may not do, or takes too little.
+    Refused(Refused),
+    /// The gateway stops.
+    Stopping,
+}
+
+impl From<Refused> for End {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl Session {
+    /// Serves one connection to its end.
+    pub(super) async fn serve(endpoint: Arc<Endpoint>, mut stream: TcpStream, peer: SocketAddr, newcomer: &Newcomer) {
+        let packet_bytes_max = endpoint.commands.payload_bytes_max() + AROUND_PAYLOAD;
+        let mut incoming = BytesMut::new();
+        let within = Instant::now() + endpoint.limits.connect_timeout;
+        let connecting = timeout_at(within, connect(&mut stream, &mut incoming, packet_bytes_max)).await;
+        let (version, packet) = match connecting {
+            Ok(Ok(Some(connected))) => connected,
+            Ok(Ok(None)) => return,
+            Ok(Err(refused)) => return tracing::debug!(%peer, detail = refused.detail, "an MQTT client was refused"),
+            Err(_) => return tracing::debug!(%peer, "no CONNECT in time"),
+        };
+        newcomer.asked();
+        let Packet::Connect(connect, will, _login) = packet else { return };
+        let mut session = match Self::admit(endpoint, peer, version, connect, will) {
+            Ok(session) => session,
+            Err((code, detail)) => {
+                tracing::debug!(%peer, detail, "an MQTT client was refused");
+                let mut out = BytesMut::new();
+                let properties = (version == Version::V5).then(|| reason_properties(detail));
+                let packet = Packet::ConnAck(ConnAck { session_present: false, code, properties });
+                if codec::write(version, packet, &mut out).is_ok() {
+                    let _gone = timeout(STALL, stream.write_all(&out)).await;
+                }
+                return;
+            }
+        };
+        let taken_over = session.endpoint.take_over(&session.identifier, session.consumer);
+        session.endpoint.hub.health().client_came();
+        let end = session.run(&mut stream, &mut incoming, &taken_over).await;
+        session.endpoint.hub.detach(session.consumer);
+        session.endpoint.leave(&session.identifier, session.consumer);
+        session.endpoint.hub.health().client_left();
+        session.end(end, &mut stream).await;
+    }
+
+    /// Checks what a CONNECT asks for, and makes its session.
+    fn admit(
+        endpoint: Arc<Endpoint>,
+        peer: SocketAddr,
+        version: Version,
+        connect: Connect,
+        will: Option<LastWill>,
+    ) -> Result<Self, (ConnectReturnCode, String)> {
+        let identifier = match connect.client_id {
+            id if id.len() > IDENTIFIER_BYTES_MAX || id.contains('\0') => {
+                let detail = format!("a client identifier has at most {IDENTIFIER_BYTES_MAX} bytes and no NUL");
+                return Err((ConnectReturnCode::ClientIdentifierNotValid, detail));
+            }
+            id if !id.is_empty() => id,
+            _ if version == Version::V4 && !connect.clean_start => {
+                let detail = "a session that is to be kept needs a client identifier".to_owned();
+                return Err((ConnectReturnCode::ClientIdentifierNotValid, detail));
+            }
+            _ => format!("tidegate-{}", Uuid::new_v4().simple()),
+        };
+        let properties = connect.properties.unwrap_or_else(rumqttc::v5::mqttbytes::v5::ConnectProperties::new);
+        if let Some(method) = properties.authentication_method {
+            let detail = format!("the authentication method {method:?} is not known");
+            return Err((ConnectReturnCode::BadAuthenticationMethod, detail));
+        }
+        if properties.receive_maximum == Some(0) || properties.max_packet_size == Some(0) {
+            return Err((ConnectReturnCode::ProtocolError, "a maximum of 0 makes no sense".to_owned()));
+        }
+        let will = will.map(|will| will_of(&endpoint, will)).transpose()?;
+        let (consumer, outbox) = endpoint.hub.attach(false);
+        let (commands, asked) = mpsc::channel(usize::from(IN_FLIGHT_MAX));
+        let (acknowledge, done) = mpsc::channel(2 * usize::from(IN_FLIGHT_MAX));
+        tokio::spawn(work(Arc::clone(&endpoint), consumer, asked, acknowledge));
+        let keep_alive = Some(connect.keep_alive).filter(|seconds| *seconds > 0);
+        let mut session = Self {
+            endpoint,
+            peer,
+            version,
+            identifier,
+            consumer,
+            outbox,
+            in_flight: HashSet::new(),
+            in_flight_max: usize::from(properties.receive_maximum.unwrap_or(u16::MAX).min(IN_FLIGHT_MAX)),
+            packet_id: 0,
+            packet_bytes_max: properties.max_packet_size.and_then(|max| max.try_into().ok()).unwrap_or(usize::MAX),
+            // One and a half times (MQTT 5.0 section 3.1.2.10).
+            keep_alive: keep_alive.map(|seconds| Duration::from_millis(u64::from(seconds) * 1_500)),
+            will,
+            commands,
+            done,
+            held: None,
+            out: BytesMut::new(),
+        };
+        let acknowledged = session.acknowledgement(properties.session_expiry_interval.is_some());
+        // A CONNACK always fits.
+        let _written = session.put(acknowledged);
+        tracing::debug!(%peer, client = session.identifier, ?version, "an MQTT client came");
+        Ok(session)
+    }
+
+    /// CONNACK, with what this endpoint offers.
+    fn acknowledgement(&self, asked_to_be_kept: bool) -> Packet {
+        let packet_bytes_max = self.endpoint.commands.payload_bytes_max() + AROUND_PAYLOAD;
+        let properties = ConnAckProperties {
+            // Sessions end with their connection.
+            session_expiry_interval: asked_to_be_kept.then_some(0),
+            receive_max: Some(IN_FLIGHT_MAX),
+            max_qos: Some(1),
+            max_packet_size: u32::try_from(packet_bytes_max).ok(),
+            assigned_client_identifier: Some(self.identifier.clone()).filter(|id| id.starts_with("tidegate-")),
+            shared_subscription_available: Some(0),
+            ..no_properties()
+        };
+        let properties = (self.version == Version::V5).then_some(properties);
+        Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success, properties })
+    }
+
+    async fn run(&mut self, stream: &mut TcpStream, incoming: &mut BytesMut, taken_over: &Notify) -> End {
+        let running = self.packets(stream, incoming);
+        tokio::select! {
+            biased;
+            () = taken_over.notified() => {
+                End::Refused(Refused::new(DisconnectReasonCode::SessionTakenOver, "another connection has this client identifier"))
+            }
+            end = running => end.unwrap_or_else(|end| end),
+        }
+    }
+
+    async fn packets(&mut self, stream: &mut TcpStream, incoming: &mut BytesMut) -> Result<End, End> {
+        let (mut reader, mut writer) = stream.split();
+        let mut closed = self.endpoint.hub.closed();
+        let (outbox, commands) = (Arc::clone(&self.outbox), self.commands.clone());
+        let packet_bytes_max = self.endpoint.commands.payload_bytes_max() + AROUND_PAYLOAD;
+        let mut heard = Instant::now();
+        loop {
+            while self.held.is_none()
+                && let Some(packet) = codec::read(self.version, incoming, packet_bytes_max)?
+            {
+                if let Some(end) = self.packet(packet)? {
+                    return Ok(end);
+                }
+            }
+            self.messages()?;
+            if !self.out.is_empty() {
+                let written = timeout(STALL, writer.write_all(&self.out)).await;
+                written.map_err(|_| End::Lost)?.map_err(|_| End::Lost)?;
+                self.out.clear();
+                continue;
+            }
+            let until = self.keep_alive.map(|keep_alive| heard + keep_alive);
+            tokio::select! {
+                read = reader.read_buf(incoming), if self.held.is_none() => match read {
+                    Ok(0) | Err(_) => return Err(End::Lost),
+                    Ok(_) => heard = Instant::now(),
+                },
+                permit = commands.reserve(), if self.held.is_some() => {
+                    if let (Ok(permit), Some(held)) = (permit, self.held.take()) {
+                        permit.send(held);
+                    }
+                }
+                Some(done) = self.done.recv() => self.acknowledge(done)?,
+                () = outbox.filled(), if self.in_flight.len() < self.in_flight_max => {}
+                () = tokio::time::sleep_until(until.unwrap_or(heard)), if until.is_some() && self.held.is_none() => {
+                    let detail = "nothing was heard for one and a half times the keep-alive";
+                    return Err(Refused::new(DisconnectReasonCode::KeepAliveTimeout, detail).into());
+                }
+                () = true_now(&mut closed) => {
+                    self.messages()?;
+                    let _gone = timeout(STALL, writer.write_all(&self.out)).await;
+                    self.out.clear();
+                    return Ok(End::Stopping);
+                }
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: Packet) -> Result<Option<End>, Refused> {
+        match packet {
+            Packet::Publish(publish) => self.publish(publish)?,
+            Packet::PubAck(ack) => {
+                self.in_flight.remove(&ack.pkid);
+            }
+            Packet::Subscribe(subscribe) => self.subscribe(subscribe)?,
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe)?,
+            Packet::PingReq(_) => self.put(Packet::PingResp(PingResp))?,
+            Packet::Disconnect(disconnect) => {
+                let quiet = disconnect.reason_code == DisconnectReasonCode::NormalDisconnection;
+                return Ok(Some(if quiet { End::Goodbye } else { End::Lost }));
+            }
+            Packet::Connect(..) => {
+                return Err(Refused::new(DisconnectReasonCode::ProtocolError, "a second CONNECT"));
+            }
+            _ => return Err(Refused::new(DisconnectReasonCode::ProtocolError, "a client does not send this packet")),
+        }
+        Ok(None)
+    }
+
+    fn publish(&mut self, publish: Publish) -> Result<(), Refused> {
+        let refused = |reason, detail: &str| Err(Refused::new(reason, detail));
+        if publish.qos == QoS::ExactlyOnce {
+            return refused(DisconnectReasonCode::QoSNotSupported, "quality of service 2 is not offered");
+        }
+        let properties = publish.properties.unwrap_or_default();
+        if properties.topic_alias.is_some() {
+            return refused(DisconnectReasonCode::TopicAliasInvalid, "topic aliases are not offered");
+        }
+        if !properties.subscription_identifiers.is_empty() {
+            return refused(DisconnectReasonCode::ProtocolError, "a client sends no subscription identifiers");
+        }
+        let Some(topic) = std::str::from_utf8(&publish.topic).ok().filter(|topic| is_topic(topic)) else {
+            return refused(DisconnectReasonCode::TopicNameInvalid, "no topic that can be published to");
+        };
+        let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
+        if !self.endpoint.commands.takes(topic) {
+            return self.not_taken(topic, packet_id);
+        }
+        if properties.response_topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
+            return refused(DisconnectReasonCode::ProtocolError, "no topic that could be answered to");
+        }
+        let publish = command::Publish {
+            topic: topic.to_owned(),
+            payload: publish.payload,
+            response_topic: properties.response_topic,
+            correlation: properties.correlation_data,
+        };
+        if let Err(mpsc::error::TrySendError::Full(asked)) = self.commands.try_send(Asked { packet_id, publish }) {
+            self.held = Some(asked);
+        }
+        Ok(())
+    }
+
+    /// A topic that is none of ours: MQTT 5 can say so; 3.1.1 can only end the connection (section 3.3.5).
+    fn not_taken(&mut self, topic: &str, packet_id: Option<u16>) -> Result<(), Refused> {
+        let total = self.endpoint.hub.health().refused();
+        let detail = "this gateway is no general broker: it takes publishes that set a property or invoke an action";
+        match (self.version, packet_id) {
+            (Version::V5, Some(packet_id)) => {
+                self.acknowledge(Done { packet_id, outcome: Err((Refusal::NoSuchTopic, detail.to_owned())) })
+            }
+            (Version::V5, None) => {
+                tracing::debug!(peer = %self.peer, topic, total, "a publish to a foreign topic was dropped");
+                Ok(())
+            }
+            (Version::V4, _) => Err(Refused::new(DisconnectReasonCode::TopicNameInvalid, detail)),
+        }
+    }
+
+    fn acknowledge(&mut self, done: Done) -> Result<(), Refused> {
+        let mut ack = PubAck::new(done.packet_id, None);
+        if let Err((refusal, detail)) = done.outcome {
+            ack.reason = match refusal {
+                Refusal::NoSuchTopic => PubAckReason::TopicNameInvalid,
+                Refusal::Payload => PubAckReason::PayloadFormatInvalid,
+                Refusal::NotAllowed => PubAckReason::NotAuthorized,
+                Refusal::Quota => PubAckReason::QuotaExceeded,
+                Refusal::Failed => PubAckReason::UnspecifiedError,
+            };
+            let reason_string = Some(detail.chars().take(1_000).collect());
+            ack.properties = Some(PubAckProperties { reason_string, user_properties: Vec::new() });
+        }
+        self.put(Packet::PubAck(ack))
+    }
+
+    fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), Refused> {
+        let Subscribe { pkid, filters, properties } = subscribe;
+        if pkid == 0 {
+            return Err(Refused::new(DisconnectReasonCode::ProtocolError, "a packet identifier of 0"));
+        }
+        let identifier = properties.and_then(|properties| properties.id);
+        if identifier == Some(0) {
+            return Err(Refused::new(DisconnectReasonCode::ProtocolError, "a subscription identifier of 0"));
+        }
+        // What is retained follows the acknowledgement; it waits in the outbox until then.
+        let return_codes = filters.into_iter().map(|filter| self.subscribe_to(filter, identifier)).collect();
+        self.put(Packet::SubAck(SubAck { pkid, return_codes, properties: None }))
+    }
+
+    fn subscribe_to(&self, filter: Filter, identifier: Option<usize>) -> SubscribeReasonCode {
+        if filter.path.starts_with("$share/") {
+            return SubscribeReasonCode::SharedSubscriptionsNotSupported;
+        }
+        if !is_filter(&filter.path) {
+            return SubscribeReasonCode::TopicFilterInvalid;
+        }
+        let qos = if filter.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+        let send = match filter.retain_forward_rule {
+            RetainForwardRule::OnEverySubscribe => SendRetained::Always,
+            RetainForwardRule::OnNewSubscribe => SendRetained::IfNew,
+            RetainForwardRule::Never => SendRetained::Never,
+        };
+        let subscription =
+            Subscription { filter: filter.path, qos, retain_as_published: filter.preserve_retain, identifier };
+        match self.endpoint.hub.subscribe(self.consumer, subscription, send) {
+            Ok(()) => SubscribeReasonCode::Success(qos),
+            Err(_) => SubscribeReasonCode::QuotaExceeded,
+        }
+    }
+
+    fn unsubscribe(&mut self, unsubscribe: Unsubscribe) -> Result<(), Refused> {
+        let Unsubscribe { pkid, filters, .. } = unsubscribe;
+        if pkid == 0 || filters.is_empty() {
+            return Err(Refused::new(
+                DisconnectReasonCode::ProtocolError,
+                "an UNSUBSCRIBE without identifier or filter",
+            ));
+        }
+        let reason = |filter: String| match self.endpoint.hub.unsubscribe(self.consumer, &filter) {
+            true => UnsubAckReason::Success,
+            false => UnsubAckReason::NoSubscriptionExisted,
+        };
+        let reasons = filters.into_iter().map(reason).collect();
+        self.put(Packet::UnsubAck(UnsubAck { pkid, reasons, properties: None }))
+    }
+
+    /// Puts what waits in the outbox into the buffer, as far as the client's window and the buffer go.
+    fn messages(&mut self) -> Result<(), Refused> {
+        let lost = self.outbox.take_lost();
+        if lost > 0 {
+            self.endpoint.hub.health().lost(lost);
+            let detail = format!("{lost} messages found no room: this client takes them too slowly");
+            return Err(Refused::new(DisconnectReasonCode::QuotaExceeded, detail));
+        }
+        while self.out.len() < WRITE_AT_ONCE
+            && let Some(queued) = self.outbox.pop()
+        {
+            if queued.qos != QoS::AtMostOnce && self.in_flight.len() >= self.in_flight_max {
+                self.outbox.put_back(queued);
+                return Ok(());
+            }
+            self.message(&queued)?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, queued: &Queued) -> Result<(), Refused> {
+        let message = &*queued.message;
+        let properties = (self.version == Version::V5).then(|| PublishProperties {
+            payload_format_indicator: Some(1),
+            content_type: Some(message.content_type.to_owned()),
+            correlation_data: message.reply.as_ref().and_then(|reply| reply.correlation.clone()),
+            user_properties: message.user_properties(),
+            subscription_identifiers: queued.subscriptions.clone(),
+            ..PublishProperties::default()
+        });
+        let mut publish = Publish::new(&*message.topic, queued.qos, message.payload.clone(), properties);
+        publish.retain = queued.retain;
+        let packet = Packet::Publish(publish);
+        // A client that cannot take a packet of this size does not get it (MQTT 5.0 section 3.1.2.11.4).
+        if packet.size() + 2 > self.packet_bytes_max {
+            return Ok(());
+        }
+        let Packet::Publish(mut publish) = packet else { return Ok(()) };
+        if queued.qos != QoS::AtMostOnce {
+            publish.pkid = self.next_packet_id();
+            self.in_flight.insert(publish.pkid);
+        }
+        self.put(Packet::Publish(publish))
+    }
+
+    fn next_packet_id(&mut self) -> u16 {
+        loop {
+            self.packet_id = self.packet_id.checked_add(1).unwrap_or(1);
+            if !self.in_flight.contains(&self.packet_id) {
+                return self.packet_id;
+            }
+        }
+    }
+
+    fn put(&mut self, packet: Packet) -> Result<(), Refused> {
+        codec::write(self.version, packet, &mut self.out)
+    }
+
+    /// The last word to the client, and its will.
+    async fn end(mut self, end: End, stream: &mut TcpStream) {
+        let (said, will) = match end {
+            End::Goodbye => (None, false),
+            End::Lost => (None, true),
+            End::Stopping => (Some((DisconnectReasonCode::ServerShuttingDown, "the gateway stops".to_owned())), false),
+            End::Refused(refused) => (Some((refused.reason, refused.detail)), true),
+        };
+        if will && let Some(publish) = self.will.take() {
+            // Through the same queue: what the client asked for before comes first.
+            let asked = self.held.take().into_iter().chain([Asked { packet_id: None, publish }]);
+            for asked in asked {
+                if self.commands.send(asked).await.is_err() {
+                    tracing::error!(client = self.identifier, "a will could not be carried out");
+                }
+            }
+        }
+        let Some((reason_code, detail)) = said else { return };
+        tracing::debug!(peer = %self.peer, client = self.identifier, detail, "an MQTT client was disconnected");
+        if self.version == Version::V5 {
+            let properties = Some(DisconnectProperties {
+                session_expiry_interval: None,
+                reason_string: Some(detail),
+                user_properties: Vec::new(),
+                server_reference: None,
+            });
+            self.out.clear();
+            if self.put(Packet::Disconnect(Disconnect { reason_code, properties })).is_ok() {
+                let _gone = timeout(Duration::from_secs(1), stream.write_all(&self.out)).await;
+            }
+        }
+        let _gone = timeout(Duration::from_secs(1), stream.shutdown()).await;
+    }
+}
+
+/// Reads up to a whole CONNECT; `None`: the client went away.
+async fn connect(
+    stream: &mut TcpStream,
+    incoming: &mut BytesMut,
+    packet_bytes_max: usize,
+) -> Result<Option<(Version, Packet)>, Refused> {
+    loop {
+        match codec::version(incoming, packet_bytes_max)? {
+            Some(Ok(version)) => {
+                let packet = match codec::read(version, incoming, packet_bytes_max) {
+                    Ok(packet) => packet,
+                    Err(refused) => {
+                        say_unreadable(stream, version, &refused).await;
+                        return Err(refused);
+                    }
+                };
+                return Ok(packet.map(|packet| (version, packet)));
+            }
+            Some(Err(other)) => {
+                // In the form of 3.1.1, which every version before understands.
+                let code = if other.0 > 5 { [0x20, 3, 0, 0x84, 0].as_slice() } else { [0x20, 2, 0, 1].as_slice() };
+                let _gone = stream.write_all(code).await;
+                let detail = format!("protocol level {}; 4 (3.1.1) and 5 are spoken", other.0);
+                return Err(Refused::new(DisconnectReasonCode::ProtocolError, detail));
+            }
+            None => {}
+        }
+        match stream.read_buf(incoming).await {
+            Ok(0) | Err(_) => return Ok(None),
+            Ok(_) => {}
+        }
+    }
+}
+
+/// A CONNECT that cannot be read: MQTT 5 has a word for it, 3.1.1 only the end of the connection.
+async fn say_unreadable(stream: &mut TcpStream, version: Version, refused: &Refused) {
+    if version == Version::V4 {
+        return;
+    }
+    let properties = Some(reason_properties(refused.detail.clone()));
+    let packet =
+        Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::MalformedPacket, properties });
+    let mut out = BytesMut::new();
+    if codec::write(version, packet, &mut out).is_ok() {
+        let _gone = stream.write_all(&out).await;
+    }
+}
+
+/// A will is a publish that is asked for later: it must be one that is taken.
+fn will_of(endpoint: &Endpoint, will: LastWill) -> Result<command::Publish, (ConnectReturnCode, String)> {
+    let topic = String::from_utf8(will.topic.to_vec()).unwrap_or_default();
+    if will.qos == QoS::ExactlyOnce {
+        return Err((ConnectReturnCode::QoSNotSupported, "a will of quality of service 2 is not offered".to_owned()));
+    }
+    if !is_topic(&topic) || !endpoint.commands.takes(&topic) {
+        let detail = "a will may set a property or invoke an action of a Thing here; this topic does neither";
+        return Err((ConnectReturnCode::TopicNameInvalid, detail.to_owned()));
+    }
+    let (response_topic, correlation) =
+        will.properties.map_or((None, None), |properties| (properties.response_topic, properties.correlation_data));
+    Ok(command::Publish { topic, payload: will.message, response_topic, correlation })
+}
+
+/// Carries out a client's commands, one after another, also when the client is gone.
+async fn work(
+    endpoint: Arc<Endpoint>,
+    consumer: ConsumerId,
+    mut asked: mpsc::Receiver<Asked>,
+    acknowledge: mpsc::Sender<Done>,
+) {
+    while let Some(Asked { packet_id, publish }) = asked.recv().await {
+        let outcome = endpoint.commands.execute(&publish, consumer).await;
+        if let Some(packet_id) = packet_id {
+            // An error: the client is gone.
+            let _gone = acknowledge.send(Done { packet_id, outcome }).await;
+        }
+    }
+}
+
+fn no_properties() -> ConnAckProperties {
+    ConnAckProperties {
+        session_expiry_interval: None,
+        receive_max: None,
+        max_qos: None,
+        retain_available: None,
+        max_packet_size: None,
+        assigned_client_identifier: None,
+        topic_alias_max: None,
+        reason_string: None,
+        user_properties: Vec::new(),
+        wildcard_subscription_available: None,
+        subscription_identifiers_available: None,
+        shared_subscription_available: None,
+        server_keep_alive: None,
+        response_information: None,
+        server_reference: None,
+        authentication_method: None,
+        authentication_data: None,
+    }
+}
+
+fn reason_properties(detail: String) -> ConnAckProperties {
+    ConnAckProperties { reason_string: Some(detail), ..no_properties() }
+}

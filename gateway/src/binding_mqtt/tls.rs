@@ -1,0 +1,92 @@
+//! TLS to a broker: rumqttc speaks over a private Unix socket to this relay, which speaks TLS 1.2 or 1.3 to the broker.
+//!
+//! rumqttc's own TLS brings a version of rustls-webpki with a known flaw. The socket lies in a folder that only this user
+//! can enter, takes one connection, and is gone with the relay.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpStream, UnixListener};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+use crate::config::Broker;
+
+/// See the module. Dropped, the connection is closed.
+#[derive(Debug)]
+pub(super) struct TlsRelay {
+    path: PathBuf,
+    relaying: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Drop for TlsRelay {
+    fn drop(&mut self) {
+        self.relaying.abort();
+    }
+}
+
+impl TlsRelay {
+    /// Connects to `broker` and shakes hands with it, so that what is wrong there is said in words.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub(super) async fn start(broker: &Broker) -> Result<Self, String> {
+        let config = config(broker)?;
+        let name = ServerName::try_from(broker.host.clone()).map_err(|error| format!("{}: {error}", broker.host))?;
+        let tcp = TcpStream::connect((broker.host.as_str(), broker.port)).await.map_err(|error| error.to_string())?;
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp);
+        let connected = tokio::time::timeout(super::broker::CONNECT_TIMEOUT, connecting).await;
+        let mut broker = connected
+            .map_err(|_| "no TLS handshake in time".to_owned())?
+            .map_err(|error| format!("the TLS handshake failed: {error}"))?;
+        let folder = tempfile::Builder::new().prefix("tidegate-").tempdir().map_err(|error| error.to_string())?;
+        let path = folder.path().join("mqtt");
+        let listener = UnixListener::bind(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let relaying = tokio::spawn(async move {
+            if let Ok((mut client, _)) = listener.accept().await {
+                drop(listener);
+                if let Err(error) = copy_bidirectional(&mut client, &mut broker).await {
+                    tracing::debug!(%error, "the TLS connection to the broker ended");
+                }
+            }
+        });
+        Ok(Self { path, relaying, _folder: folder })
+    }
+
+    /// Where rumqttc connects to.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn config(broker: &Broker) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    match &broker.ca_file {
+        Some(file) => {
+            let unreadable = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+            for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))? {
+                roots.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
+            }
+        }
+        None => {
+            let system = rustls_native_certs::load_native_certs();
+            for error in &system.errors {
+                tracing::warn!(%error, "a certificate of this system cannot be read");
+            }
+            roots.add_parsable_certificates(system.certs);
+        }
+    }
+    if roots.is_empty() {
+        return Err("no certificate is trusted: name the broker's authority under `ca-file`".to_owned());
+    }
+    let provider = Arc::new(crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let versions = versions.map_err(|error| error.to_string())?;
+    Ok(versions.with_root_certificates(roots).with_no_client_auth())
+}
