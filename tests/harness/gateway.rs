@@ -2,18 +2,16 @@
 //!
 //! It is ready when it says where it listens; its output is kept for the report of a failed test.
 
-mod output;
-
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{Client, Site, eventually};
-use output::Lines;
+use crate::{Client, Site, eventually, guard::Guard, lines::Lines};
 
 /// Compiling handlers without a cache on a slow, busy machine is part of a start.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -53,7 +51,8 @@ impl Gateway {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let lines = Lines::of(&mut child);
         let process = Guard(child);
-        let address = lines.address(START_DEADLINE).with_context(|| format!("no address; output:\n{lines}"))?;
+        let address =
+            lines.first(START_DEADLINE, address_in).with_context(|| format!("no address; output:\n{lines}"))?;
         Ok(Self { process, lines, client: Client::new(address), site })
     }
 
@@ -131,14 +130,11 @@ pub fn profile_folder() -> Result<PathBuf> {
     Ok(folder.to_path_buf())
 }
 
-/// Ends the process with the test, failed or not.
-#[derive(Debug)]
-struct Guard(Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // Both fail when the process has ended already: what was wanted.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
+/// The first `127.0.0.1:PORT` of a line, whatever stands around it: text, JSON, a URL.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    const LOOPBACK: &str = "127.0.0.1:";
+    let from = line.find(LOOPBACK)?;
+    let digits = from + LOOPBACK.len();
+    let end = line[digits..].find(|c: char| !c.is_ascii_digit()).map_or(line.len(), |length| digits + length);
+    line[from..end].parse().ok().filter(|address: &SocketAddr| address.port() != 0)
 }

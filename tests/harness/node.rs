@@ -1,13 +1,10 @@
 //! Scripts of `tests/node/`, run by node with node-wot as npm installs it.
 
-use std::{
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{eventually, handlers};
+use crate::{handlers, program};
 
 /// A script connects, talks and ends; node's own start is most of it.
 const SCRIPT_DEADLINE: Duration = Duration::from_secs(60);
@@ -20,23 +17,7 @@ pub fn run(script: &str, arguments: &[&str]) -> Result<String> {
     let folder = handlers::root().join("tests/node");
     ensure!(folder.join("node_modules").is_dir(), "npm packages are missing: `cargo xtask test` installs them");
     let node = std::env::var_os("TIDEGATE_NODE").unwrap_or_else(|| "node".into());
-    let log = tempfile::NamedTempFile::new()?;
-    let mut child = Command::new(node)
-        .current_dir(folder)
-        .arg(script)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(log.reopen()?)
-        .stderr(log.reopen()?)
-        .spawn()
-        .context("node is missing: `cargo xtask test` installs it")?;
-    let ended = eventually(script, SCRIPT_DEADLINE, || Ok(child.try_wait()?));
-    if ended.is_err() {
-        child.kill()?;
-        child.wait()?;
-    }
-    let output = std::fs::read_to_string(log.path())?;
-    let status = ended.with_context(|| format!("output:\n{output}"))?;
-    ensure!(status.success(), "{script} ended with {status}:\n{output}");
-    Ok(output)
+    let mut command = Command::new(node);
+    command.current_dir(folder).arg(script).args(arguments);
+    program::run(&mut command, b"", SCRIPT_DEADLINE).with_context(|| script.to_owned())
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     handlers,
-    setup::node,
+    setup::{apt, node, python},
     step::{self, say},
     workspace,
 };
@@ -19,12 +19,15 @@ use crate::{
 /// # Errors
 /// When something cannot be set up or the runner cannot be started; failed tests are the exit code.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    apt::install(&[apt::NPM, apt::MOSQUITTO, apt::MOSQUITTO_CLIENTS, apt::PYTHON_VENV])?;
     let node = node::install(&["tests/node"])?;
+    let python = python::install()?;
     handlers::build()?;
     step::step("running all tests", || {
         let mut runner = workspace::cargo(&["test", "--workspace", "--no-fail-fast"])
             .args(arguments)
             .env(node::NODE_VARIABLE, node)
+            .env(python::PYTHON_VARIABLE, python)
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start cargo")?;

@@ -4,7 +4,6 @@ use std::{
     collections::VecDeque,
     fmt,
     io::{BufRead as _, BufReader, Read},
-    net::SocketAddr,
     process::Child,
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
@@ -18,7 +17,7 @@ const LINES_MAX: usize = 400;
 
 /// The lines of both streams, as they came.
 #[derive(Debug, Clone)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     shared: Arc<Shared>,
 }
 
@@ -31,13 +30,12 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     lines: VecDeque<String>,
-    address: Option<SocketAddr>,
     streams_ended: u32,
 }
 
 impl Lines {
     /// Reads the output of `child` from now on.
-    pub(super) fn of(child: &mut Child) -> Self {
+    pub(crate) fn of(child: &mut Child) -> Self {
         let shared = Arc::<Shared>::default();
         if let Some(stream) = child.stdout.take() {
             follow(stream, Arc::clone(&shared));
@@ -48,14 +46,19 @@ impl Lines {
         Self { shared }
     }
 
-    /// Waits until a line says an address of the loopback.
-    pub(super) fn address(&self, deadline: Duration) -> Result<SocketAddr> {
+    /// Waits until there is a line that `pick` takes something from, at most for `deadline`.
+    pub(crate) fn first<T>(&self, deadline: Duration, pick: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let mut picked = None;
         let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = |state: &mut State| state.address.is_none() && state.streams_ended < 2;
+        let waiting = |state: &mut State| {
+            picked = state.lines.iter().find_map(|line| pick(line));
+            picked.is_none() && state.streams_ended < 2
+        };
         let (state, _) =
             self.shared.changed.wait_timeout_while(state, deadline, waiting).unwrap_or_else(PoisonError::into_inner);
-        ensure!(state.address.is_some() || state.streams_ended < 2, "it has ended");
-        state.address.with_context(|| format!("silent for {deadline:?}"))
+        ensure!(picked.is_some() || state.streams_ended < 2, "it has ended");
+        drop(state);
+        picked.with_context(|| format!("silent for {deadline:?}"))
     }
 }
 
@@ -70,7 +73,6 @@ fn follow(stream: impl Read + Send + 'static, shared: Arc<Shared>) {
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.address = state.address.or_else(|| address_in(&line));
             state.lines.push_back(line);
             if state.lines.len() > LINES_MAX {
                 state.lines.pop_front();
@@ -80,13 +82,4 @@ fn follow(stream: impl Read + Send + 'static, shared: Arc<Shared>) {
         shared.state.lock().unwrap_or_else(PoisonError::into_inner).streams_ended += 1;
         shared.changed.notify_all();
     });
-}
-
-/// The first `127.0.0.1:PORT` of a line, whatever stands around it: text, JSON, a URL.
-fn address_in(line: &str) -> Option<SocketAddr> {
-    const LOOPBACK: &str = "127.0.0.1:";
-    let from = line.find(LOOPBACK)?;
-    let digits = from + LOOPBACK.len();
-    let end = line[digits..].find(|c: char| !c.is_ascii_digit()).map_or(line.len(), |length| digits + length);
-    line[from..end].parse().ok().filter(|address: &SocketAddr| address.port() != 0)
 }
