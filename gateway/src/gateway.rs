@@ -75,8 +75,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Where handlers are looked for by name.
     pub handlers_dir: PathBuf,
-    /// Called once with the bound address when requests are answered: prints what to try.
-    pub ready: Option<fn(SocketAddr)>,
+    /// Called once, with the addresses that were got, when requests are answered: prints what to try.
+    pub ready: Option<fn(&Config)>,
 }
 
 /// Runs a gateway until SIGINT or SIGTERM ends it; tells systemd how it stands.
@@ -94,7 +94,7 @@ pub async fn run(options: Options) -> Result<(), StartupError> {
     }
     notify_systemd(sd_notify::NotifyState::Ready);
     if let Some(ready) = ready {
-        ready(gateway.address());
+        ready(gateway.servient().config());
     }
     let signal = asked.next().await;
     tracing::info!(signal, "stopping");

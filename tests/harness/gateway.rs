@@ -44,7 +44,9 @@ impl Gateway {
     pub fn start_as(program: &Path, arguments: &[&str], site: Site) -> Result<Self> {
         let mut command = command(program)?;
         command.args(arguments).args(["--listen", "127.0.0.1:0"]);
-        if arguments.first() != Some(&"demo") {
+        if arguments.first() == Some(&"demo") {
+            command.args(["--mqtt-listen", "127.0.0.1:0"]);
+        } else {
             command.arg("--config").arg(site.config());
         }
         command.arg("--data-dir").arg(site.data_dir()).arg("--handlers").arg(site.handlers());
@@ -59,6 +61,15 @@ impl Gateway {
     /// Requests to this gateway.
     pub fn client(&self) -> Client {
         self.client
+    }
+
+    /// Where its MQTT endpoint listens: a demo has one, any other gateway when its site is so configured.
+    ///
+    /// # Errors
+    /// When it does not say so.
+    pub fn mqtt(&self) -> Result<SocketAddr> {
+        let in_line = |line: &str| line.contains("listening for MQTT").then(|| address_in(line)).flatten();
+        self.lines.first(START_DEADLINE, in_line)
     }
 
     /// The site it runs on.

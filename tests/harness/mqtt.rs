@@ -4,6 +4,7 @@
 //! the broker's word that it is ready, the SUBACK, the PUBACK.
 
 mod broker;
+mod cut;
 mod events;
 mod paho;
 mod programs;
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 pub use broker::Mosquitto;
+pub use cut::Cuttable;
 pub use paho::Paho;
 pub use programs::{publish, request};
 pub use subscriber::Subscriber;

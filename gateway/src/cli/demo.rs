@@ -5,14 +5,13 @@
 use std::{
     ffi::OsString,
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
 use super::{Demo, Exit, Failure, console, serve};
 use crate::{
-    config::{self, ConfigFaults, Tree},
+    config::{self, Config, ConfigFaults, Tree},
     gateway::Options,
 };
 
@@ -73,16 +72,18 @@ fn default_data_dir(data_home: Option<OsString>, home: Option<OsString>) -> Resu
     })
 }
 
-/// Prints five things to try against the gateway at `address`; called when it answers.
-pub fn print_what_to_try(address: SocketAddr) {
+/// Prints what to try against the gateway that `config` has become; called when it answers.
+pub fn print_what_to_try(config: &Config) {
     let handlers_dir = HANDLERS_DIR.get_or_init(serve::default_handlers_dir);
-    if let Err(failure) = console::print(what_to_try(address, handlers_dir)) {
+    if let Err(failure) = console::print(what_to_try(config, handlers_dir)) {
         console::report(&failure);
     }
 }
 
-fn what_to_try(address: SocketAddr, handlers_dir: &Path) -> String {
-    let url = format!("http://{address}");
+fn what_to_try(config: &Config, handlers_dir: &Path) -> String {
+    let url = format!("http://{}", config.listen);
+    let broker = config.mqtt.listen.map(|mqtt| format!("-h {} -p {}", mqtt.ip(), mqtt.port())).unwrap_or_default();
+    let relay = format!("tidegate/{}/things/relay", config.name);
     let (things, json) = (format!("{url}/things"), "-H 'Content-Type: application/json'");
     let handler = handlers_dir.join("relay.wasm");
     // Its path and not its name: a program that was just built is on nobody's PATH.
@@ -99,6 +100,9 @@ Tidegate answers on {url} (Ctrl-C ends it). Try, in another terminal:
   curl -X POST {json} -d '{{\"duration\": 5000}}' {things}/relay/actions/pulse; curl {things}/relay/actions
   # press the button of the simulated board
   curl -X POST {json} -d '{{\"part\": \"button\"}}' {things}/board/actions/press
+  # subscribe to the relay over MQTT, and switch it on over MQTT
+  mosquitto_sub {broker} -v -t '{relay}/#'
+  mosquitto_pub {broker} -q 1 -t {relay}/properties/on/set -m true
   # replace the relay's handler while it runs
   {} handler push relay {} --gateway {url}
 ",
@@ -143,13 +147,15 @@ mod tests {
     }
 
     #[test]
-    fn five_lines_to_try_name_the_bound_address() {
-        let text = what_to_try(([127, 0, 0, 1], 4711).into(), Path::new("/handlers"));
-        assert_eq!(text.lines().filter(|line| line.starts_with("  # ")).count(), 5);
-        assert_eq!(
-            text.lines().filter(|line| line.starts_with("  curl ") || line.contains(" handler push ")).count(),
-            5
-        );
+    fn what_to_try_names_the_bound_addresses() {
+        let mut config = Config { listen: ([127, 0, 0, 1], 4711).into(), ..Config::default() };
+        config.mqtt.listen = Some(([127, 0, 0, 1], 4712).into());
+        let text = what_to_try(&config, Path::new("/handlers"));
+        let commands = ["  curl ", "  mosquitto_", "  /"];
+        let commands = |line: &&str| commands.iter().any(|command| line.starts_with(command));
+        assert_eq!(text.lines().filter(|line| line.starts_with("  # ")).count(), 6);
+        assert_eq!(text.lines().filter(commands).count(), 7, "{text}");
+        assert!(text.contains("mosquitto_sub -h 127.0.0.1 -p 4712 -v -t 'tidegate/tidegate/things/relay/#'"), "{text}");
         assert!(text.contains("http://127.0.0.1:4711/things/host/properties/load1"));
         assert!(text.contains("push relay /handlers/relay.wasm --gateway http://127.0.0.1:4711"));
     }

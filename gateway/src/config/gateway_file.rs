@@ -25,7 +25,7 @@ const BUDGET_MS_MAX: u64 = 60_000;
 /// Reads the top table; relative paths are relative to `folder`, the file's own.
 pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
     let fallback = Config::default();
-    let config = Config {
+    let mut config = Config {
         name: top.parsed("name", text).unwrap_or(fallback.name),
         title: top.parsed("title", text).unwrap_or(fallback.title),
         listen: top.parsed("listen", listen).unwrap_or(fallback.listen),
@@ -39,25 +39,22 @@ pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
         limits: top.section("limits").map(limits).unwrap_or_default(),
         budgets: top.section("budgets").map(|section| budgets(section, Budgets::default())).unwrap_or_default(),
         canary: top.section("canary").map(canary).unwrap_or_default(),
-        mqtt: top.section("mqtt").map(|section| mqtt(section, folder)).unwrap_or_default(),
+        mqtt: Mqtt::default(),
         board_simulated: top.section("board").is_some_and(board),
     };
     if let Err((what, hint)) = check_listen(config.listen, config.insecure_allow_remote) {
         top.fault("listen", &what, hint);
     }
-    if let Some(listen) = config.mqtt.listen
-        && let Err((what, hint)) = check_listen(listen, config.insecure_allow_remote)
-    {
-        top.fault("mqtt", &what, hint);
-    }
+    config.mqtt =
+        top.section("mqtt").map(|section| mqtt(section, folder, config.insecure_allow_remote)).unwrap_or_default();
     if config.mqtt != Mqtt::default() && config.name.contains(['+', '#', '/']) {
         let hint = "its name is a level of the gateway's MQTT topics, which cannot contain these";
-        top.fault("name", "`name` contains `+`, `#` or `/`", hint);
+        top.fault("name", "`+`, `#` and `/` are not allowed with MQTT", hint);
     }
     config
 }
 
-fn mqtt(section: Section<'_, '_>, folder: &Path) -> Mqtt {
+fn mqtt(section: Section<'_, '_>, folder: &Path, allow_remote: bool) -> Mqtt {
     let fallback = MqttLimits::default();
     let size = |key, range, fallback| section.integer(key, range).and_then(|n| n.try_into().ok()).unwrap_or(fallback);
     let connect_timeout = section.integer("connect-timeout-ms", (10, TIMEOUT_MS_MAX));
@@ -69,6 +66,9 @@ fn mqtt(section: Section<'_, '_>, folder: &Path) -> Mqtt {
         },
         broker: section.section("broker").and_then(|section| broker(section, folder)),
     };
+    if let Some(Err((what, hint))) = mqtt.listen.map(|listen| check_listen(listen, allow_remote)) {
+        section.fault("listen", &what, hint);
+    }
     section.finish();
     mqtt
 }

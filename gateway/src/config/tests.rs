@@ -50,6 +50,17 @@ fn every_key_is_read() {
         [canary]
         calls = 7
         seconds = 8
+        [mqtt]
+        listen = "127.0.0.1:1884"
+        clients-max = 11
+        connect-timeout-ms = 3_000
+        [mqtt.broker]
+        host = "broker.local"
+        tls = true
+        ca-file = "ca.pem"
+        username = "kitchen"
+        password-file = "/run/secrets/mqtt"
+        keep-alive-s = 10
         [board]
         simulated = true
     "#;
@@ -78,6 +89,19 @@ fn every_key_is_read() {
         },
         budgets: Budgets { read_ms: 1, write_ms: 2, invoke_ms: 3, start_ms: 4, wake_ms: 5 },
         canary: Canary { calls: 7, seconds: 8 },
+        mqtt: Mqtt {
+            listen: Some("127.0.0.1:1884".parse().unwrap()),
+            limits: MqttLimits { clients_max: 11, connect_timeout: millis(3_000) },
+            broker: Some(Broker {
+                host: "broker.local".into(),
+                port: 8_883,
+                tls: true,
+                ca_file: Some("/etc/tidegate/ca.pem".into()),
+                username: Some("kitchen".into()),
+                password_file: Some("/run/secrets/mqtt".into()),
+                keep_alive_s: 10,
+            }),
+        },
         board_simulated: true,
     };
     assert_eq!(config, expected);
@@ -265,4 +289,19 @@ fn every_unknown_key_of_a_grant_is_told() {
     assert_eq!(faults.len(), 2, "{faults:?}");
     assert!(faults[0].contains("/t/a.toml:5:1") && faults[0].contains("did you mean `address`"), "{faults:?}");
     assert!(faults[1].contains("/t/a.toml:6:1") && faults[1].contains("speeed"), "{faults:?}");
+}
+
+#[test]
+fn a_name_that_cannot_be_a_topic_and_a_broker_without_a_host_are_faults() {
+    let faults = tree("name = \"a/b\"\n[mqtt]\nlisten = \"0.0.0.0:1883\"\n[mqtt.broker]\nprot = 1\n", &[]).unwrap_err();
+    let expected = [
+        "/etc/tidegate/tidegate.toml:1:8: `name`: `+`, `#` and `/` are not allowed with MQTT",
+        "/etc/tidegate/tidegate.toml:3:10: `mqtt.listen`: 0.0.0.0:1883 is reachable from other machines",
+        "/etc/tidegate/tidegate.toml:4:1: `host` is missing",
+        "/etc/tidegate/tidegate.toml:5:1: unknown key `prot` in `[mqtt.broker]`\n  hint: did you mean `port`?",
+    ];
+    for expected in expected {
+        assert!(faults.iter().any(|fault| fault.starts_with(expected)), "{expected}: {faults:#?}");
+    }
+    assert!(tree("name = \"a/b\"", &[]).is_ok(), "without MQTT a name is free");
 }

@@ -1,0 +1,100 @@
+//! The external broker pulled away and put back: what is retained comes anew, and nothing that happened meanwhile is lost.
+
+use std::net::TcpListener;
+
+use anyhow::{Result, ensure};
+use tests::{
+    Mosquitto, eventually,
+    mqtt::{self, Cuttable, Protocol, Subscriber},
+};
+
+use super::{DEADLINE, configuration, connected, site, topic};
+
+#[test]
+fn a_broker_that_comes_back_empty_is_filled_again() -> Result<()> {
+    let mut broker = Mosquitto::start()?;
+    let gateway = site(&configuration(broker.address()))?.start()?;
+    connected(&gateway)?;
+    for value in [true, false] {
+        broker.kill()?;
+        let client = gateway.client();
+        client.json("PUT", "/things/lamp/properties/on", &value.into())?.expect(204)?;
+        ensure!(client.value("/things/lamp/properties/on")? == value, "HTTP does not care");
+        broker.restart()?;
+        let mut subscriber = Subscriber::start(broker.address(), Protocol::V5, &["tidegate/#"], &[])?;
+        let is = |message: &mqtt::Message| message.topic.ends_with("lamp/properties/on");
+        ensure!(subscriber.until("the lamp's value", is)?.value()? == value);
+        connected(&gateway)?;
+        mqtt::publish(broker.address(), Protocol::V5, &topic("lamp/properties/on/set"), b"true", &[])?;
+        eventually("the lamp is on", DEADLINE, || {
+            Ok((client.value("/things/lamp/properties/on")? == true).then_some(()))
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn results_of_actions_wait_for_the_broker() -> Result<()> {
+    let broker = Mosquitto::start()?;
+    let line = Cuttable::before(broker.address())?;
+    let gateway = site(&configuration(line.address()))?.start()?;
+    connected(&gateway)?;
+    let mut subscriber = Subscriber::start(
+        broker.address(),
+        Protocol::V5,
+        &["tidegate/tidegate/status", &topic("lamp/actions/pulse/status")],
+        &["-q", "1"],
+    )?;
+    ensure!(subscriber.next_message()?.text() == "online");
+    for _ in 0..2 {
+        line.cut();
+        ensure!(subscriber.next_message()?.text() == "offline", "the last will");
+        let pulse = serde_json::json!({ "duration": 10 });
+        for _ in 0..20 {
+            gateway.client().json("POST", "/things/lamp/actions/pulse", &pulse)?.expect(201)?;
+        }
+        let all = || {
+            let statuses = gateway.client().value("/things/lamp/actions")?;
+            let ended =
+                statuses["pulse"].as_array().is_some_and(|all| all.iter().all(|one| one["status"] == "completed"));
+            Ok(ended.then_some(()))
+        };
+        eventually("all pulses are done", DEADLINE, all)?;
+        line.mend();
+        let (mut completed, mut online) = (0, false);
+        while completed < 20 || !online {
+            let message = subscriber.next_message()?;
+            completed += usize::from(message.text().contains("completed"));
+            online |= message.text() == "online";
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_broker_that_accepts_and_never_answers_hinders_nobody() -> Result<()> {
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let gateway = site(&configuration(silent.local_addr()?))?.start()?;
+    let (accepted, _) = silent.accept()?;
+    let client = gateway.client();
+    client.json("PUT", "/things/lamp/properties/on", &true.into())?.expect(204)?;
+    ensure!(client.value("/things/lamp/properties/on")? == true);
+    // It gives up on this connection and tries another.
+    let (again, _) = silent.accept()?;
+    drop((accepted, again));
+    gateway.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_retained_command_is_not_carried_out() -> Result<()> {
+    let broker = Mosquitto::start()?;
+    mqtt::publish(broker.address(), Protocol::V5, &topic("lamp/properties/on/set"), b"true", &["-r"])?;
+    let gateway = site(&configuration(broker.address()))?.start()?;
+    eventually("it is refused", DEADLINE, || {
+        let mqtt = gateway.client().value("/things/gateway/properties/mqtt")?;
+        Ok((mqtt["refused"] == 1).then_some(()))
+    })?;
+    ensure!(gateway.client().value("/things/lamp/properties/on")? == false);
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The gateway's own MQTT endpoint: sessions, wills, events.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use tests::{
+    eventually,
+    mqtt::{Paho, Protocol, Subscriber},
+};
+
+use super::{DEADLINE, Place, topic};
+
+#[test]
+fn the_will_of_a_client_that_vanishes_is_carried_out() -> Result<()> {
+    let place = Place::endpoint()?;
+    let client = place.gateway.client();
+    client.json("PUT", "/things/lamp/properties/on", &true.into())?.expect(204)?;
+    for protocol in Protocol::ALL {
+        let will = json!({ "will": { "topic": topic("lamp/properties/on/set"), "payload": "false", "qos": 1 } });
+        let mut polite = Paho::connect(place.address, protocol, &will)?;
+        polite.tell(&json!({ "do": "disconnect" }))?;
+        polite.event("disconnected")?;
+        ensure!(client.value("/things/lamp/properties/on")? == true, "who says goodbye wants no will");
+        drop(Paho::connect(place.address, protocol, &will)?);
+        eventually("the lamp is off", DEADLINE, || {
+            Ok((client.value("/things/lamp/properties/on")? == false).then_some(()))
+        })?;
+        client.json("PUT", "/things/lamp/properties/on", &true.into())?.expect(204)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_identifier_belongs_to_its_latest_connection() -> Result<()> {
+    let place = Place::endpoint()?;
+    let named = json!({ "client_id": "one" });
+    let mut first = Paho::connect(place.address, Protocol::V5, &named)?;
+    let mut second = Paho::connect(place.address, Protocol::V5, &named)?;
+    let ended = first.event("disconnected")?;
+    ensure!(ended["code"] == 0x8e, "{ended}");
+    // Paho comes back by itself and takes the name again; a third client sees that the endpoint still serves.
+    drop(first);
+    second.subscribe(&topic("lamp/status"), 0)?;
+    ensure!(second.next_message()?.text() == "online");
+    Ok(())
+}
+
+#[test]
+fn a_session_is_not_kept_and_the_client_is_told() -> Result<()> {
+    let place = Place::endpoint()?;
+    let kept = json!({ "client_id": "kept", "clean_start": false, "session_expiry": 3600 });
+    let mut paho = Paho::connect(place.address, Protocol::V5, &kept)?;
+    paho.subscribe(&topic("lamp/properties/on"), 1)?;
+    paho.next_message()?;
+    drop(paho);
+    let mut again = Paho::connect(place.address, Protocol::V5, &kept)?;
+    place.gateway.client().json("PUT", "/things/lamp/properties/on", &true.into())?.expect(204)?;
+    again.subscribe(&topic("lamp/status"), 1)?;
+    let first = again.next_message()?;
+    ensure!(first.topic == topic("lamp/status"), "no subscription was kept: {first:?}");
+    Ok(())
+}
+
+#[test]
+fn a_things_status_follows_its_handler() -> Result<()> {
+    let place = Place::endpoint()?;
+    let mut subscriber = Subscriber::start(place.address, Protocol::V5, &[&topic("laboratory/status")], &[])?;
+    ensure!(subscriber.next_message()?.text() == "online");
+    let mut paho = Paho::connect(place.address, Protocol::V5, &Value::Null)?;
+    // A trap at once: rebuilt so fast that nobody needs to hear of it, so the Thing still answers.
+    paho.publish(&topic("laboratory/actions/misbehave"), r#"{"how":"trap"}"#, &Value::Null)?;
+    let number = place.gateway.client().value("/things/laboratory/properties/number")?;
+    number.as_f64().context("no number")?;
+    Ok(())
+}
