@@ -3,7 +3,7 @@
 //! Wiring: a BME280 at 0x76 on `board:i2c-1`; on `board:gpio` a relay (line 17), an LED (27) and a button (22, to
 //! ground, with a pull-up: pressed is electrically low); on `board:pwm-0` the LED again (channel 0).
 //! Invariant: a part behaves as its datasheet says, faults included, and knows nothing of Things. Time comes in with
-//! each bus access; only a press of the button needs a thread, for as long as it lasts.
+//! each bus access; only a press of the button and a drift need a thread, for as long as they last.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,10 +16,13 @@ use crate::locks::lock;
 use crate::operation::{EdgeKind, EdgeSink, I2cOperation, Level};
 
 mod bme280;
+mod drift;
 mod header;
 mod parts;
 
 use bme280::Bme280;
+pub use drift::Drift;
+use drift::Drifts;
 use header::Header;
 pub use parts::{BoardError, BoardSnapshot, PartDescription, PartFault, QuantityDescription};
 pub use parts::{ButtonState, ClimateState, LedState, RelayState};
@@ -29,6 +32,9 @@ use parts::{Faults, Part};
 const BME280_ADDRESS: u8 = 0x76;
 /// The longest press of the button.
 const PRESS_MAX: Duration = Duration::from_secs(60);
+/// After this time the controller of a bus gives up a transfer and recovers the bus by clock pulses (UM10204, 3.1.16),
+/// as i2c-dev shows it: `ETIMEDOUT`. Below the limit at which the bus's watchdog would call the thread stuck.
+const CONTROLLER_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The simulated board. Clones share it.
 #[derive(Debug, Clone)]
@@ -47,6 +53,7 @@ struct State {
     bme280: Bme280,
     header: Header,
     faults: Faults,
+    drifts: Drifts,
     /// Number of the latest press: a longer one outlives a shorter one that was there before.
     presses: u64,
 }
@@ -61,7 +68,13 @@ impl Board {
     /// A board at 21.5 degC, 45 %RH and 101,325 Pa, everything off.
     #[must_use]
     pub fn new() -> Self {
-        let state = State { bme280: Bme280::new(), header: Header::new(), faults: Faults::default(), presses: 0 };
+        let state = State {
+            bme280: Bme280::new(),
+            header: Header::new(),
+            faults: Faults::default(),
+            drifts: Drifts::default(),
+            presses: 0,
+        };
         let revision = watch::Sender::new(0);
         Self(Arc::new(Inner { state: Mutex::new(state), changed: Condvar::new(), revision }))
     }
@@ -73,7 +86,7 @@ impl Board {
     }
 
     /// Sets what a part senses: `temperature` (degC), `humidity` (%RH), `pressure` (Pa) of the `bme280`, `pressed`
-    /// (0 or 1) of the `button`.
+    /// (0 or 1) of the `button`. It ends a drift of that quantity.
     ///
     /// # Errors
     /// `UnknownPart`, `UnknownQuantity`, `OutOfRange`.
@@ -82,7 +95,10 @@ impl Board {
         part.check(quantity, value)?;
         let mut state = lock(&self.0.state);
         match part {
-            Part::Bme280 => state.bme280.set(quantity, value),
+            Part::Bme280 => {
+                state.drifts.end(quantity);
+                state.bme280.set(quantity, value);
+            }
             Part::Button => {
                 state.presses += 1;
                 state.header.set_pressed(value != 0.0);
@@ -104,6 +120,9 @@ impl Board {
         }
         let mut state = lock(&self.0.state);
         state.faults.set(part, fault);
+        if part == Part::Bme280 {
+            state.bme280.convert_slowly(fault == PartFault::SlowConversion, Instant::now());
+        }
         self.tell(state);
         Ok(())
     }
@@ -175,14 +194,17 @@ impl Board {
         self.0.revision.send_modify(|revision| *revision += 1);
     }
 
-    /// The state, once `part` does not hold its bus: a stuck part hangs the bus thread, as a chip that holds SDA down
-    /// hangs the kernel's driver.
-    fn access(&self, part: Part) -> std::sync::MutexGuard<'_, State> {
-        let mut state = lock(&self.0.state);
-        while state.faults.of(part) == PartFault::StuckBus {
-            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// The state, when `part` does not hold its bus; else the controller's time-out, after its time.
+    fn access(&self, part: Part) -> Result<std::sync::MutexGuard<'_, State>, DeviceError> {
+        let state = lock(&self.0.state);
+        let is_stuck = |state: &mut State| state.faults.of(part) == PartFault::StuckBus;
+        let waited = self.0.changed.wait_timeout_while(state, CONTROLLER_TIMEOUT, is_stuck);
+        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            let limit_ms = u64::try_from(CONTROLLER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+            return Err(DeviceError::Timeout { place: part.description().place.to_owned(), limit_ms });
         }
-        state
+        Ok(state)
     }
 }
 
@@ -194,9 +216,12 @@ impl Board {
         messages: &[I2cOperation],
         now: Instant,
     ) -> Result<Vec<Vec<u8>>, DeviceError> {
-        let mut state = self.access(Part::Bme280);
+        if address != BME280_ADDRESS {
+            return Err(DeviceError::Nack(NackSource::Address));
+        }
+        let mut state = self.access(Part::Bme280)?;
         let fault = state.faults.of(Part::Bme280);
-        if address != BME280_ADDRESS || fault == PartFault::NoAcknowledge {
+        if fault == PartFault::NoAcknowledge {
             return Err(DeviceError::Nack(NackSource::Address));
         }
         let mut reads = Vec::new();
@@ -210,13 +235,13 @@ impl Board {
     }
 
     pub(crate) fn read_line(&self, grant: &GpioGrant) -> Result<Level, DeviceError> {
-        let state = self.access(Part::on_line(grant.line)?);
+        let state = self.access(Part::on_line(grant.line)?)?;
         Ok(state.header.level(grant.line).across(grant.active_low))
     }
 
     pub(crate) fn write_line(&self, grant: &GpioGrant, level: Level) -> Result<(), DeviceError> {
         let part = Part::on_line(grant.line)?;
-        let mut state = self.access(part);
+        let mut state = self.access(part)?;
         if part == Part::Button {
             return Err(DeviceError::Denied { what: format!("line {} is shorted to ground when pressed", grant.line) });
         }
@@ -226,7 +251,7 @@ impl Board {
     }
 
     pub(crate) fn watch_line(&self, grant: &GpioGrant, edges: EdgeKind, sink: EdgeSink) -> Result<(), DeviceError> {
-        let mut state = self.access(Part::on_line(grant.line)?);
+        let mut state = self.access(Part::on_line(grant.line)?)?;
         state.header.watch(grant, edges, sink);
         Ok(())
     }
@@ -239,11 +264,11 @@ impl Board {
     }
 
     pub(crate) fn duty(&self, channel: u8) -> Result<u16, DeviceError> {
-        Ok(self.access(Part::on_channel(channel)?).header.duty)
+        Ok(self.access(Part::on_channel(channel)?)?.header.duty)
     }
 
     pub(crate) fn set_duty(&self, channel: u8, duty: u16) -> Result<(), DeviceError> {
-        let mut state = self.access(Part::on_channel(channel)?);
+        let mut state = self.access(Part::on_channel(channel)?)?;
         state.header.duty = duty;
         self.tell(state);
         Ok(())
