@@ -1,4 +1,4 @@
-//! `tidegate demo`: a gateway without a configuration: this machine, and a relay on the simulated board.
+//! `tidegate demo`: a gateway without a configuration: this machine, and what is wired to the simulated board.
 //!
 //! The declarations are those of `deploy/demo`, embedded. Nothing is written outside the data directory.
 
@@ -18,7 +18,13 @@ use crate::{
 
 const GATEWAY: &str = "title = \"Tidegate demo\"\n[board]\nsimulated = true\n";
 const HOST: &str = include_str!("../../../deploy/demo/host.toml");
-const RELAY: &str = include_str!("../../../deploy/demo/relay.toml");
+/// File and text of each Thing on the simulated board.
+const ON_THE_BOARD: [(&str, &str); 4] = [
+    ("button.toml", include_str!("../../../deploy/demo/button.toml")),
+    ("climate.toml", include_str!("../../../deploy/demo/climate.toml")),
+    ("led.toml", include_str!("../../../deploy/demo/led.toml")),
+    ("relay.toml", include_str!("../../../deploy/demo/relay.toml")),
+];
 /// Zones, or hwmon chips, that are looked at for a temperature.
 const SENSORS_MAX: usize = 16;
 /// The handlers folder of this run, for the lines to try: set once, before the gateway starts.
@@ -44,7 +50,8 @@ fn tree(sys: &Path) -> Result<Tree, ConfigFaults> {
     let temperature = temperature_file(sys)
         .map(|path| format!("\n[grants.temperature]\nkind = \"sysfs\"\npath = {:?}\n", path.display().to_string()));
     let host = format!("{HOST}{}", temperature.unwrap_or_default());
-    let things = [(PathBuf::from("host.toml"), host), (PathBuf::from("relay.toml"), RELAY.to_owned())];
+    let mut things = vec![(PathBuf::from("host.toml"), host)];
+    things.extend(ON_THE_BOARD.map(|(file, text)| (PathBuf::from(file), text.to_owned())));
     config::parse_tree((Path::new("demo.toml"), GATEWAY), &things)
 }
 
@@ -94,8 +101,8 @@ Tidegate answers on {url} (Ctrl-C ends it). Try, in another terminal:
   curl -N -H 'Accept: text/event-stream' {things}/host/properties/load1
   # let the relay pulse for 5 s, and watch its actions
   curl -X POST {json} -d '{{\"duration\": 5000}}' {things}/relay/actions/pulse; curl {things}/relay/actions
-  # press the button of the simulated board
-  curl -X POST {json} -d '{{\"part\": \"button\"}}' {things}/board/actions/press
+  # let it become warm around the simulated sensor, and see its readings follow
+  curl -X POST {json} -d '{{\"part\": \"bme280\", \"quantity\": \"temperature\", \"to\": 40, \"duration\": 20000}}' {things}/board/actions/drift; curl {things}/climate/properties/temperature
   # replace the relay's handler while it runs
   {} handler push relay {} --gateway {url}
 ",
@@ -114,7 +121,9 @@ mod tests {
         let without = tree(sys.path()).unwrap();
         assert!(without.config.board_simulated);
         assert!(!without.declarations["host"].grants.contains_key("temperature"));
-        assert!(without.declarations["relay"].grants["coil"].is_simulated());
+        for (thing, label) in [("relay", "coil"), ("climate", "sensor"), ("button", "button"), ("led", "lamp")] {
+            assert!(without.declarations[thing].grants[label].is_simulated(), "{thing}");
+        }
         // A grant must lie below /sys, so that this looks at the file's choice alone.
         let zone = sys.path().join("class/thermal/thermal_zone1");
         fs::create_dir_all(&zone).unwrap();

@@ -1,8 +1,10 @@
 //! Keeps `run` alive: run again with back-off after an error, whose reason answers the reads that find no reading.
+//!
+//! A failure lasts from such an error to the next publication, and is told once at either end if the handler wants so.
 
-use crate::fault::sentence;
-use crate::{Fault, Handler, Thing, clock, log};
-use core::cell::RefCell;
+use crate::bindings::tidegate::thing::emit;
+use crate::{Fault, Handler, Thing, Value, clock, log};
+use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 const BACK_OFF_FIRST_MS: u64 = 1_000;
@@ -11,11 +13,27 @@ const BACK_OFF_MAX_MS: u64 = 60_000;
 thread_local! {
     /// Why `run` ended last, until it publishes again.
     static REASON: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The events that tell of a failure and of its end.
+    static EVENTS: Cell<Option<(&'static str, &'static str)>> = const { Cell::new(None) };
+}
+
+pub(crate) fn tell_failures(failed: &'static str, recovered: &'static str) {
+    EVENTS.set(Some((failed, recovered)));
 }
 
 /// A publication is the proof that `run` is well again.
 pub(crate) fn published() {
-    REASON.with_borrow_mut(|reason| *reason = None);
+    let failed = REASON.with_borrow_mut(Option::take).is_some();
+    if let Some((_, recovered)) = EVENTS.get().filter(|_| failed) {
+        emit::event(recovered, &Value::Null);
+    }
+}
+
+fn failed(reason: &str) {
+    let already = REASON.with_borrow_mut(|last| last.replace(reason.to_owned())).is_some();
+    if let Some((failed, _)) = EVENTS.get().filter(|_| !already) {
+        emit::event(failed, &reason.into());
+    }
 }
 
 /// What a read that found no reading is told: the reason why `run` ended, if it did, else the handler's own.
@@ -34,9 +52,8 @@ pub(crate) async fn keep_running<H: Handler>(handler: Rc<H>, thing: Thing) {
         if REASON.with_borrow(Option::is_none) {
             back_off_ms = BACK_OFF_FIRST_MS;
         }
-        let reason = sentence(&fault).to_owned();
-        log::warn(&reason);
-        REASON.with_borrow_mut(|last| *last = Some(reason));
+        log::warn(fault.reason());
+        failed(fault.reason());
         clock::sleep_ms(back_off_ms).await;
         back_off_ms = (back_off_ms * 2).min(BACK_OFF_MAX_MS);
     }
