@@ -3,7 +3,7 @@
 //! Wiring: a BME280 at 0x76 on `board:i2c-1`; on `board:gpio` a relay (line 17), an LED (27) and a button (22, to
 //! ground, with a pull-up: pressed is electrically low); on `board:pwm-0` the LED again (channel 0).
 //! Invariant: a part behaves as its datasheet says, faults included, and knows nothing of Things. Time comes in with
-//! each bus access; only a press of the button and a drift need a thread, for as long as they last.
+//! each bus access; only a press of the button, its bouncing and a drift need a thread, for as long as they last.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,6 +56,8 @@ struct State {
     drifts: Drifts,
     /// Number of the latest press: a longer one outlives a shorter one that was there before.
     presses: u64,
+    /// Number of the button's latest change of level: the one before has not lasted.
+    bounces: u64,
 }
 
 impl Default for Board {
@@ -74,6 +76,7 @@ impl Board {
             faults: Faults::default(),
             drifts: Drifts::default(),
             presses: 0,
+            bounces: 0,
         };
         let revision = watch::Sender::new(0);
         Self(Arc::new(Inner { state: Mutex::new(state), changed: Condvar::new(), revision }))
@@ -101,7 +104,7 @@ impl Board {
             }
             Part::Button => {
                 state.presses += 1;
-                state.header.set_pressed(value != 0.0);
+                self.hold(&mut state, value != 0.0)?;
             }
             Part::Relay | Part::Led => {}
         }
@@ -140,11 +143,10 @@ impl Board {
         if duration.is_zero() || duration > PRESS_MAX {
             return Err(BoardError::OutOfRange { what: format!("a press of {duration_ms} ms: between 1 and 60000") });
         }
-        let press = self.push_button();
+        let press = self.push_button()?;
         let board = self.clone();
         let release = move || board.release_button(press, Instant::now() + duration);
-        let thread = std::thread::Builder::new().name("board button".to_owned()).spawn(release);
-        thread.map(drop).map_err(|error| BoardError::OutOfRange { what: format!("no thread for the press: {error}") })
+        spawn("board button", release)
     }
 
     /// What the parts show now.
@@ -165,13 +167,39 @@ impl Board {
         self.0.revision.subscribe()
     }
 
-    fn push_button(&self) -> u64 {
+    fn push_button(&self) -> Result<u64, BoardError> {
         let mut state = lock(&self.0.state);
         state.presses += 1;
         let press = state.presses;
-        state.header.set_pressed(true);
+        self.hold(&mut state, true)?;
         self.tell(state);
-        press
+        Ok(press)
+    }
+
+    /// Moves the button; who watches it with a debounce time hears of it when the level has lasted.
+    fn hold(&self, state: &mut State, pressed: bool) -> Result<(), BoardError> {
+        if state.header.is_pressed() == pressed {
+            return Ok(());
+        }
+        state.bounces += 1;
+        state.header.set_pressed(pressed);
+        let (debounce, bounce, board) = (state.header.debounce(), state.bounces, self.clone());
+        if debounce.is_zero() {
+            return Ok(());
+        }
+        spawn("board bounce", move || board.settle(bounce, Instant::now() + debounce))
+    }
+
+    /// Waits until a level of the button has lasted, or gives way to the next one.
+    fn settle(&self, bounce: u64, at: Instant) {
+        let mut state = lock(&self.0.state);
+        while state.bounces == bounce {
+            let left = at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return state.header.settle();
+            }
+            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// Waits for the end of the press, or for another one that takes its place.
@@ -180,7 +208,9 @@ impl Board {
         while state.presses == press {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                state.header.set_pressed(false);
+                if let Err(error) = self.hold(&mut state, false) {
+                    tracing::warn!(%error, "the release of the button is not told");
+                }
                 return self.tell(state);
             }
             state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -206,6 +236,12 @@ impl Board {
         }
         Ok(state)
     }
+}
+
+/// A thread for something that lasts.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), BoardError> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| BoardError::OutOfRange { what: format!("no thread for it: {error}") })
 }
 
 /// The board as its buses see it.

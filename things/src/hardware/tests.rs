@@ -217,6 +217,25 @@ async fn edges_of_the_button_arrive_in_order() {
 }
 
 #[tokio::test]
+async fn a_press_that_is_shorter_than_the_debounce_time_does_not_count() {
+    let (hardware, board) = hardware();
+    let button = gpio(&hardware, &format!("{BUTTON}debounce-ms = 100"));
+    let (sender, mut edges) = tokio::sync::mpsc::channel(8);
+    let sink: crate::EdgeSink = Arc::new(move |edge| {
+        sender.try_send(edge.level).unwrap();
+    });
+    button.watch(EdgeKind::Both, sink).await.unwrap();
+    for pressed in [1.0, 0.0, 1.0, 0.0, 1.0] {
+        board.set("button", "pressed", pressed).unwrap();
+    }
+    assert!(edges.try_recv().is_err(), "it bounces");
+    assert_eq!(tokio::time::timeout(LONG, edges.recv()).await.unwrap(), Some(Level::High), "the last one lasts");
+    board.set("button", "pressed", 0.0).unwrap();
+    assert_eq!(tokio::time::timeout(LONG, edges.recv()).await.unwrap(), Some(Level::Low));
+    assert!(edges.try_recv().is_err());
+}
+
+#[tokio::test]
 async fn the_led_dims() {
     let (hardware, board) = hardware();
     let slot = claim(&hardware, &format!("{LED}fail-safe = 0"));

@@ -95,9 +95,7 @@ impl Board {
         let number = state.drifts.begin(known.name);
         self.tell(state);
         let (board, course, began) = (self.clone(), Course { from, to, duration }, Instant::now());
-        let follow = move || board.follow(known.name, number, course, began);
-        let thread = std::thread::Builder::new().name("board drift".to_owned()).spawn(follow);
-        thread.map(drop).map_err(|error| BoardError::OutOfRange { what: format!("no thread for the drift: {error}") })
+        super::spawn("board drift", move || board.follow(known.name, number, course, began))
     }
 
     /// Moves the quantity along its course, until another hand takes it.
