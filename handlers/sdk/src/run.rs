@@ -23,17 +23,28 @@ pub(crate) fn tell_failures(failed: &'static str, recovered: &'static str) {
 
 /// A publication is the proof that `run` is well again.
 pub(crate) fn published() {
-    let failed = REASON.with_borrow_mut(Option::take).is_some();
-    if let Some((_, recovered)) = EVENTS.get().filter(|_| failed) {
+    if failure_ends()
+        && let Some((_, recovered)) = EVENTS.get()
+    {
         emit::event(recovered, &Value::Null);
     }
 }
 
 fn failed(reason: &str) {
-    let already = REASON.with_borrow_mut(|last| last.replace(reason.to_owned())).is_some();
-    if let Some((failed, _)) = EVENTS.get().filter(|_| !already) {
+    if failure_begins(reason)
+        && let Some((failed, _)) = EVENTS.get()
+    {
         emit::event(failed, &reason.into());
     }
+}
+
+/// Keeps the reason; is this the first one?
+fn failure_begins(reason: &str) -> bool {
+    REASON.with_borrow_mut(|last| last.replace(reason.to_owned())).is_none()
+}
+
+fn failure_ends() -> bool {
+    REASON.with_borrow_mut(Option::take).is_some()
 }
 
 /// What a read that found no reading is told: the reason why `run` ended, if it did, else the handler's own.
@@ -81,6 +92,14 @@ mod tests {
             }
             Err(Fault::unavailable("no chip"))
         }
+    }
+
+    #[test]
+    fn a_failure_is_told_once_at_either_end() {
+        assert!(!failure_ends(), "nothing has failed");
+        assert_eq!(["no chip", "no chip", "another chip"].map(failure_begins), [true, false, false]);
+        assert_eq!(why_unavailable(Fault::unavailable("own")), Fault::unavailable("another chip"));
+        assert_eq!([failure_ends(), failure_ends()], [true, false]);
     }
 
     #[test]
