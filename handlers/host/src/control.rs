@@ -159,6 +159,7 @@ mod tests {
         assert_eq!(control.bound_device(std::future::ready(1)).await, Waited::Answered(1));
         assert_eq!(control.bound_device(std::future::pending::<()>()).await, Waited::Silent);
         assert!(control.tick(), "the call is not over");
+        control.begin(Instant::now(), 60_000);
         let (waited, ()) = tokio::join!(control.bound_device(std::future::pending::<()>()), async { control.cancel() });
         assert_eq!(waited, Waited::Ended);
     }
