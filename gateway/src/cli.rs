@@ -87,7 +87,7 @@ struct Demo {
     /// Where the demo keeps what it must not forget [default: `tidegate-demo` in your data home, ~/.local/share].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Where host-monitor.wasm and relay.wasm lie [default: as for `serve`].
+    /// Where the handlers lie [default: as for `serve`].
     #[arg(long, value_name = "DIR")]
     handlers: Option<PathBuf>,
 }

@@ -10,7 +10,14 @@ use anyhow::{Result, anyhow};
 use handler_build::BuildRequest;
 
 /// Packages that become handlers, by folder.
-const GUESTS: [&str; 3] = ["handlers/host-monitor", "handlers/relay", "tests/guests/laboratory"];
+const GUESTS: [&str; 6] = [
+    "handlers/bme280",
+    "handlers/button",
+    "handlers/host-monitor",
+    "handlers/led",
+    "handlers/relay",
+    "tests/guests/laboratory",
+];
 
 /// The checkout.
 pub fn root() -> &'static Path {

@@ -38,6 +38,41 @@ kind = "sysfs"
 path = "/"
 "#;
 
+/// The climate sensor of the simulated board, sampled ten times a second.
+pub const CLIMATE: &str = r#"
+handler = "bme280"
+[grants.sensor]
+kind = "i2c"
+bus = "board:i2c-1"
+address = 0x76
+write-registers = [0xE0, 0xF2, 0xF4, 0xF5]
+[settings]
+samplingInterval = 100
+"#;
+
+/// The button of the simulated board; a press lasts 10 ms at least.
+pub const BUTTON: &str = r#"
+handler = "button"
+[grants.button]
+kind = "gpio"
+chip = "board:gpio"
+line = 22
+direction = "input"
+active-low = true
+debounce-ms = 10
+"#;
+
+/// The LED of the simulated board.
+pub const LED: &str = r#"
+handler = "led"
+[grants.lamp]
+kind = "pwm"
+chip = "board:pwm-0"
+channel = 0
+frequency-hz = 1000
+fail-safe = 0
+"#;
+
 /// The handler that misbehaves on request.
 pub const LABORATORY: &str = "handler = \"laboratory\"\n";
 

@@ -3,6 +3,7 @@
 //! One file per subject. Every test starts its own gateway on port 0 and ends it; none knows another.
 
 mod actions;
+mod actuators;
 mod bad_input;
 mod canary;
 mod descriptions;
@@ -13,4 +14,5 @@ mod observe;
 mod replace;
 mod rest;
 mod restart;
+mod sensors;
 mod tidy;

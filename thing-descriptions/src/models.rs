@@ -6,12 +6,15 @@
 use crate::{ModelSet, ThingModel};
 
 /// Name and text of each model: the name is that of the handler or of the Thing that the gateway answers itself.
-const MODELS: [(&str, &str); 6] = [
+const MODELS: [(&str, &str); 9] = [
+    ("bme280", include_str!("../models/bme280.tm.json")),
     ("board", include_str!("../models/board.tm.json")),
+    ("button", include_str!("../models/button.tm.json")),
     ("directory", include_str!("../models/directory.tm.json")),
     ("gateway", include_str!("../models/gateway.tm.json")),
     ("handler", include_str!("../models/handler.tm.json")),
     ("host-monitor", include_str!("../models/host-monitor.tm.json")),
+    ("led", include_str!("../models/led.tm.json")),
     ("relay", include_str!("../models/relay.tm.json")),
 ];
 

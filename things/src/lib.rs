@@ -25,7 +25,7 @@ pub use grant::{
 pub use hardware::{ClaimReport, DeviceReport, Hardware, HardwareReport};
 pub use operation::{Edge, EdgeKind, EdgeSink, I2cOperation, Level, Space, SpiOperation};
 pub use simulated::{
-    Board, BoardError, BoardSnapshot, ButtonState, ClimateState, LedState, PartDescription, PartFault,
+    Board, BoardError, BoardSnapshot, ButtonState, ClimateState, Drift, LedState, PartDescription, PartFault,
     QuantityDescription, RelayState,
 };
 pub use slot::{GpioSlot, I2cSlot, PwmSlot, Slot, SpiSlot, SysfsSlot};

@@ -3,7 +3,7 @@
 //! Wiring: a BME280 at 0x76 on `board:i2c-1`; on `board:gpio` a relay (line 17), an LED (27) and a button (22, to
 //! ground, with a pull-up: pressed is electrically low); on `board:pwm-0` the LED again (channel 0).
 //! Invariant: a part behaves as its datasheet says, faults included, and knows nothing of Things. Time comes in with
-//! each bus access; only a press of the button needs a thread, for as long as it lasts.
+//! each bus access; only a press of the button, its bouncing and a drift need a thread, for as long as they last.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,10 +16,13 @@ use crate::locks::lock;
 use crate::operation::{EdgeKind, EdgeSink, I2cOperation, Level};
 
 mod bme280;
+mod drift;
 mod header;
 mod parts;
 
 use bme280::Bme280;
+pub use drift::Drift;
+use drift::Drifts;
 use header::Header;
 pub use parts::{BoardError, BoardSnapshot, PartDescription, PartFault, QuantityDescription};
 pub use parts::{ButtonState, ClimateState, LedState, RelayState};
@@ -29,6 +32,9 @@ use parts::{Faults, Part};
 const BME280_ADDRESS: u8 = 0x76;
 /// The longest press of the button.
 const PRESS_MAX: Duration = Duration::from_secs(60);
+/// After this time the controller of a bus gives up a transfer and recovers the bus by clock pulses (UM10204, 3.1.16),
+/// as i2c-dev shows it: `ETIMEDOUT`. Below the limit at which the bus's watchdog would call the thread stuck.
+const CONTROLLER_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The simulated board. Clones share it.
 #[derive(Debug, Clone)]
@@ -47,8 +53,11 @@ struct State {
     bme280: Bme280,
     header: Header,
     faults: Faults,
+    drifts: Drifts,
     /// Number of the latest press: a longer one outlives a shorter one that was there before.
     presses: u64,
+    /// Number of the button's latest change of level: the one before has not lasted.
+    bounces: u64,
 }
 
 impl Default for Board {
@@ -61,7 +70,14 @@ impl Board {
     /// A board at 21.5 degC, 45 %RH and 101,325 Pa, everything off.
     #[must_use]
     pub fn new() -> Self {
-        let state = State { bme280: Bme280::new(), header: Header::new(), faults: Faults::default(), presses: 0 };
+        let state = State {
+            bme280: Bme280::new(),
+            header: Header::new(),
+            faults: Faults::default(),
+            drifts: Drifts::default(),
+            presses: 0,
+            bounces: 0,
+        };
         let revision = watch::Sender::new(0);
         Self(Arc::new(Inner { state: Mutex::new(state), changed: Condvar::new(), revision }))
     }
@@ -73,7 +89,7 @@ impl Board {
     }
 
     /// Sets what a part senses: `temperature` (degC), `humidity` (%RH), `pressure` (Pa) of the `bme280`, `pressed`
-    /// (0 or 1) of the `button`.
+    /// (0 or 1) of the `button`. It ends a drift of that quantity.
     ///
     /// # Errors
     /// `UnknownPart`, `UnknownQuantity`, `OutOfRange`.
@@ -82,10 +98,13 @@ impl Board {
         part.check(quantity, value)?;
         let mut state = lock(&self.0.state);
         match part {
-            Part::Bme280 => state.bme280.set(quantity, value),
+            Part::Bme280 => {
+                state.drifts.end(quantity);
+                state.bme280.set(quantity, value);
+            }
             Part::Button => {
                 state.presses += 1;
-                state.header.set_pressed(value != 0.0);
+                self.hold(&mut state, value != 0.0)?;
             }
             Part::Relay | Part::Led => {}
         }
@@ -104,6 +123,9 @@ impl Board {
         }
         let mut state = lock(&self.0.state);
         state.faults.set(part, fault);
+        if part == Part::Bme280 {
+            state.bme280.convert_slowly(fault == PartFault::SlowConversion, Instant::now());
+        }
         self.tell(state);
         Ok(())
     }
@@ -121,11 +143,10 @@ impl Board {
         if duration.is_zero() || duration > PRESS_MAX {
             return Err(BoardError::OutOfRange { what: format!("a press of {duration_ms} ms: between 1 and 60000") });
         }
-        let press = self.push_button();
+        let press = self.push_button()?;
         let board = self.clone();
         let release = move || board.release_button(press, Instant::now() + duration);
-        let thread = std::thread::Builder::new().name("board button".to_owned()).spawn(release);
-        thread.map(drop).map_err(|error| BoardError::OutOfRange { what: format!("no thread for the press: {error}") })
+        spawn("board button", release)
     }
 
     /// What the parts show now.
@@ -146,13 +167,39 @@ impl Board {
         self.0.revision.subscribe()
     }
 
-    fn push_button(&self) -> u64 {
+    fn push_button(&self) -> Result<u64, BoardError> {
         let mut state = lock(&self.0.state);
         state.presses += 1;
         let press = state.presses;
-        state.header.set_pressed(true);
+        self.hold(&mut state, true)?;
         self.tell(state);
-        press
+        Ok(press)
+    }
+
+    /// Moves the button; who watches it with a debounce time hears of it when the level has lasted.
+    fn hold(&self, state: &mut State, pressed: bool) -> Result<(), BoardError> {
+        if state.header.is_pressed() == pressed {
+            return Ok(());
+        }
+        state.bounces += 1;
+        state.header.set_pressed(pressed);
+        let (debounce, bounce, board) = (state.header.debounce(), state.bounces, self.clone());
+        if debounce.is_zero() {
+            return Ok(());
+        }
+        spawn("board bounce", move || board.settle(bounce, Instant::now() + debounce))
+    }
+
+    /// Waits until a level of the button has lasted, or gives way to the next one.
+    fn settle(&self, bounce: u64, at: Instant) {
+        let mut state = lock(&self.0.state);
+        while state.bounces == bounce {
+            let left = at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return state.header.settle();
+            }
+            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// Waits for the end of the press, or for another one that takes its place.
@@ -161,7 +208,9 @@ impl Board {
         while state.presses == press {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                state.header.set_pressed(false);
+                if let Err(error) = self.hold(&mut state, false) {
+                    tracing::warn!(%error, "the release of the button is not told");
+                }
                 return self.tell(state);
             }
             state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -175,15 +224,24 @@ impl Board {
         self.0.revision.send_modify(|revision| *revision += 1);
     }
 
-    /// The state, once `part` does not hold its bus: a stuck part hangs the bus thread, as a chip that holds SDA down
-    /// hangs the kernel's driver.
-    fn access(&self, part: Part) -> std::sync::MutexGuard<'_, State> {
-        let mut state = lock(&self.0.state);
-        while state.faults.of(part) == PartFault::StuckBus {
-            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// The state, when `part` does not hold its bus; else the controller's time-out, after its time.
+    fn access(&self, part: Part) -> Result<std::sync::MutexGuard<'_, State>, DeviceError> {
+        let state = lock(&self.0.state);
+        let is_stuck = |state: &mut State| state.faults.of(part) == PartFault::StuckBus;
+        let waited = self.0.changed.wait_timeout_while(state, CONTROLLER_TIMEOUT, is_stuck);
+        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            let limit_ms = u64::try_from(CONTROLLER_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+            return Err(DeviceError::Timeout { place: part.description().place.to_owned(), limit_ms });
         }
-        state
+        Ok(state)
     }
+}
+
+/// A thread for something that lasts.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), BoardError> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| BoardError::OutOfRange { what: format!("no thread for it: {error}") })
 }
 
 /// The board as its buses see it.
@@ -194,9 +252,12 @@ impl Board {
         messages: &[I2cOperation],
         now: Instant,
     ) -> Result<Vec<Vec<u8>>, DeviceError> {
-        let mut state = self.access(Part::Bme280);
+        if address != BME280_ADDRESS {
+            return Err(DeviceError::Nack(NackSource::Address));
+        }
+        let mut state = self.access(Part::Bme280)?;
         let fault = state.faults.of(Part::Bme280);
-        if address != BME280_ADDRESS || fault == PartFault::NoAcknowledge {
+        if fault == PartFault::NoAcknowledge {
             return Err(DeviceError::Nack(NackSource::Address));
         }
         let mut reads = Vec::new();
@@ -210,13 +271,13 @@ impl Board {
     }
 
     pub(crate) fn read_line(&self, grant: &GpioGrant) -> Result<Level, DeviceError> {
-        let state = self.access(Part::on_line(grant.line)?);
+        let state = self.access(Part::on_line(grant.line)?)?;
         Ok(state.header.level(grant.line).across(grant.active_low))
     }
 
     pub(crate) fn write_line(&self, grant: &GpioGrant, level: Level) -> Result<(), DeviceError> {
         let part = Part::on_line(grant.line)?;
-        let mut state = self.access(part);
+        let mut state = self.access(part)?;
         if part == Part::Button {
             return Err(DeviceError::Denied { what: format!("line {} is shorted to ground when pressed", grant.line) });
         }
@@ -226,7 +287,7 @@ impl Board {
     }
 
     pub(crate) fn watch_line(&self, grant: &GpioGrant, edges: EdgeKind, sink: EdgeSink) -> Result<(), DeviceError> {
-        let mut state = self.access(Part::on_line(grant.line)?);
+        let mut state = self.access(Part::on_line(grant.line)?)?;
         state.header.watch(grant, edges, sink);
         Ok(())
     }
@@ -239,11 +300,11 @@ impl Board {
     }
 
     pub(crate) fn duty(&self, channel: u8) -> Result<u16, DeviceError> {
-        Ok(self.access(Part::on_channel(channel)?).header.duty)
+        Ok(self.access(Part::on_channel(channel)?)?.header.duty)
     }
 
     pub(crate) fn set_duty(&self, channel: u8, duty: u16) -> Result<(), DeviceError> {
-        let mut state = self.access(Part::on_channel(channel)?);
+        let mut state = self.access(Part::on_channel(channel)?)?;
         state.header.duty = duty;
         self.tell(state);
         Ok(())

@@ -17,8 +17,11 @@ pub(crate) struct Guest {
 }
 
 /// All of them; `laboratory` misbehaves on request, for tests and benches.
-pub(crate) const GUESTS: [Guest; 3] = [
+pub(crate) const GUESTS: [Guest; 6] = [
+    Guest { package: "bme280", folder: "handlers/bme280" },
+    Guest { package: "button", folder: "handlers/button" },
     Guest { package: "host-monitor", folder: "handlers/host-monitor" },
+    Guest { package: "led", folder: "handlers/led" },
     Guest { package: "relay", folder: "handlers/relay" },
     Guest { package: "laboratory", folder: "tests/guests/laboratory" },
 ];

@@ -1,11 +1,11 @@
-//! The simulated board as a Thing: what its parts show, and the hands that set, break and press them.
+//! The simulated board as a Thing: what its parts show, and the hands that set, move, break and press them.
 //!
 //! It exists only where the configuration asks for the simulated board; no real hardware is reached from here.
 
 use handler_host::Value;
 use serde::Deserialize;
 use serde_json::json;
-use things::{Board, PartFault};
+use things::{Board, Drift, PartFault};
 
 use crate::exposed_thing::outlet::Answer;
 use crate::interaction::InteractionError;
@@ -24,6 +24,17 @@ struct Set {
     part: String,
     quantity: String,
     value: f64,
+}
+
+/// Exactly one of `to` and `perSecond`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Move {
+    part: String,
+    quantity: String,
+    to: Option<f64>,
+    per_second: Option<f64>,
+    duration: u64,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +97,15 @@ impl BoardBehavior {
             "set" => {
                 let set: Set = parsed(input)?;
                 self.board.set(&set.part, &set.quantity, set.value)
+            }
+            "drift" => {
+                let Move { part, quantity, to, per_second, duration } = parsed(input)?;
+                let drift = match (to, per_second) {
+                    (Some(value), None) => Drift::To(value),
+                    (None, Some(rate)) => Drift::PerSecond(rate),
+                    _ => return Err(InteractionError::invalid("a drift has either `to` or `perSecond`".to_owned())),
+                };
+                self.board.drift(&part, &quantity, drift, duration)
             }
             "fail" => {
                 let fail: Fail = parsed(input)?;

@@ -1,4 +1,4 @@
-//! `tidegate demo`: a gateway without a configuration: this machine, and a relay on the simulated board.
+//! `tidegate demo`: a gateway without a configuration: this machine, and what is wired to the simulated board.
 //!
 //! The declarations are those of `deploy/demo`, embedded. Nothing is written outside the data directory.
 
@@ -17,7 +17,13 @@ use crate::{
 
 const GATEWAY: &str = "title = \"Tidegate demo\"\n[board]\nsimulated = true\n";
 const HOST: &str = include_str!("../../../deploy/demo/host.toml");
-const RELAY: &str = include_str!("../../../deploy/demo/relay.toml");
+/// File and text of each Thing on the simulated board.
+const ON_THE_BOARD: [(&str, &str); 4] = [
+    ("button.toml", include_str!("../../../deploy/demo/button.toml")),
+    ("climate.toml", include_str!("../../../deploy/demo/climate.toml")),
+    ("led.toml", include_str!("../../../deploy/demo/led.toml")),
+    ("relay.toml", include_str!("../../../deploy/demo/relay.toml")),
+];
 /// Zones, or hwmon chips, that are looked at for a temperature.
 const SENSORS_MAX: usize = 16;
 /// The handlers folder of this run, for the lines to try: set once, before the gateway starts.
@@ -46,7 +52,8 @@ fn tree(sys: &Path) -> Result<Tree, ConfigFaults> {
     let temperature = temperature_file(sys)
         .map(|path| format!("\n[grants.temperature]\nkind = \"sysfs\"\npath = {:?}\n", path.display().to_string()));
     let host = format!("{HOST}{}", temperature.unwrap_or_default());
-    let things = [(PathBuf::from("host.toml"), host), (PathBuf::from("relay.toml"), RELAY.to_owned())];
+    let mut things = vec![(PathBuf::from("host.toml"), host)];
+    things.extend(ON_THE_BOARD.map(|(file, text)| (PathBuf::from(file), text.to_owned())));
     config::parse_tree((Path::new("demo.toml"), GATEWAY), &things)
 }
 
@@ -83,7 +90,7 @@ pub fn print_what_to_try(config: &Config) {
 fn what_to_try(config: &Config, handlers_dir: &Path) -> String {
     let url = format!("http://{}", config.listen);
     let broker = config.mqtt.listen.map(|mqtt| format!("-h {} -p {}", mqtt.ip(), mqtt.port())).unwrap_or_default();
-    let relay = format!("tidegate/{}/things/relay", config.name);
+    let topics = format!("tidegate/{}/things", config.name);
     let (things, json) = (format!("{url}/things"), "-H 'Content-Type: application/json'");
     let handler = handlers_dir.join("relay.wasm");
     // Its path and not its name: a program that was just built is on nobody's PATH.
@@ -98,11 +105,12 @@ Tidegate answers on {url} (Ctrl-C ends it). Try, in another terminal:
   curl -N -H 'Accept: text/event-stream' {things}/host/properties/load1
   # let the relay pulse for 5 s, and watch its actions
   curl -X POST {json} -d '{{\"duration\": 5000}}' {things}/relay/actions/pulse; curl {things}/relay/actions
-  # press the button of the simulated board
-  curl -X POST {json} -d '{{\"part\": \"button\"}}' {things}/board/actions/press
-  # subscribe to the relay over MQTT, and switch it on over MQTT
-  mosquitto_sub {broker} -v -t '{relay}/#'
-  mosquitto_pub {broker} -q 1 -t {relay}/properties/on/set -m true
+  # subscribe to the climate sensor of the simulated board over MQTT
+  mosquitto_sub {broker} -v -t '{topics}/climate/properties/+'
+  # let it become warm around the sensor
+  curl -X POST {json} -d '{{\"part\": \"bme280\", \"quantity\": \"temperature\", \"to\": 40, \"duration\": 20000}}' {things}/board/actions/drift
+  # switch the relay on over MQTT
+  mosquitto_pub {broker} -q 1 -t {topics}/relay/properties/on/set -m true
   # replace the relay's handler while it runs
   {} handler push relay {} --gateway {url}
 ",
@@ -121,7 +129,9 @@ mod tests {
         let without = tree(sys.path()).unwrap();
         assert!(without.config.board_simulated);
         assert!(!without.declarations["host"].grants.contains_key("temperature"));
-        assert!(without.declarations["relay"].grants["coil"].is_simulated());
+        for (thing, label) in [("relay", "coil"), ("climate", "sensor"), ("button", "button"), ("led", "lamp")] {
+            assert!(without.declarations[thing].grants[label].is_simulated(), "{thing}");
+        }
         // A grant must lie below /sys, so that this looks at the file's choice alone.
         let zone = sys.path().join("class/thermal/thermal_zone1");
         fs::create_dir_all(&zone).unwrap();
@@ -153,9 +163,9 @@ mod tests {
         let text = what_to_try(&config, Path::new("/handlers"));
         let commands = ["  curl ", "  mosquitto_", "  /"];
         let commands = |line: &&str| commands.iter().any(|command| line.starts_with(command));
-        assert_eq!(text.lines().filter(|line| line.starts_with("  # ")).count(), 6);
+        assert_eq!(text.lines().filter(|line| line.starts_with("  # ")).count(), 7);
         assert_eq!(text.lines().filter(commands).count(), 7, "{text}");
-        assert!(text.contains("mosquitto_sub -h 127.0.0.1 -p 4712 -v -t 'tidegate/tidegate/things/relay/#'"), "{text}");
+        assert!(text.contains("mosquitto_sub -h 127.0.0.1 -p 4712 -v -t 'tidegate/tidegate/things/climate/properties/+'"), "{text}");
         assert!(text.contains("http://127.0.0.1:4711/things/host/properties/load1"));
         assert!(text.contains("push relay /handlers/relay.wasm --gateway http://127.0.0.1:4711"));
     }

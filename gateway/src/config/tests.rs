@@ -264,7 +264,8 @@ fn the_example_configuration_is_sound_and_shows_the_defaults() {
     let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
     let tree = load(&deploy.join("tidegate.toml")).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(tree.config, Config::default());
-    assert_eq!(tree.declarations.keys().map(ToString::to_string).collect::<Vec<_>>(), ["host", "pump"]);
+    let things: Vec<_> = tree.declarations.keys().map(ToString::to_string).collect();
+    assert_eq!(things, ["button", "climate", "host", "led", "pump"]);
 }
 
 #[test]

@@ -10,10 +10,23 @@ use tokio::sync::Notify;
 
 const MINUTE_NS: u64 = 60_000_000_000;
 
+/// What waiting for a device came to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Waited<T> {
+    /// It answered.
+    Answered(T),
+    /// It did not, and the call goes on.
+    Silent,
+    /// The call is over.
+    Ended,
+}
+
 #[derive(Debug)]
 pub(crate) struct CallControl {
     made: Instant,
     deadline_ns: AtomicU64,
+    /// A device that has not answered by then is told to be silent: the rest of the budget is the handler's.
+    silent_ns: AtomicU64,
     ticks: AtomicU32,
     cancelled: Notify,
     minute_began_ns: AtomicU64,
@@ -25,6 +38,7 @@ impl CallControl {
         Self {
             made: Instant::now(),
             deadline_ns: AtomicU64::new(0),
+            silent_ns: AtomicU64::new(0),
             ticks: AtomicU32::new(0),
             cancelled: Notify::new(),
             minute_began_ns: AtomicU64::new(0),
@@ -38,7 +52,9 @@ impl CallControl {
 
     /// A call begins at `now`.
     pub(crate) fn begin(&self, now: Instant, budget_ms: u32) {
-        self.deadline_ns.store(self.ns(now) + u64::from(budget_ms) * 1_000_000, Relaxed);
+        let (began_ns, budget_ns) = (self.ns(now), u64::from(budget_ms) * 1_000_000);
+        self.deadline_ns.store(began_ns + budget_ns, Relaxed);
+        self.silent_ns.store(began_ns + budget_ns / 4 * 3, Relaxed);
         self.ticks.store(0, Relaxed);
     }
 
@@ -73,6 +89,21 @@ impl CallControl {
             answer = answer => Some(answer),
             () = tokio::time::sleep_until(self.deadline().into()) => None,
             () = cancelled => None,
+        }
+    }
+
+    /// Waits for a device, at most until three quarters of the call's budget are over: `Silent` leaves the handler the time
+    /// to say so.
+    pub(crate) async fn bound_device<T>(&self, answer: impl Future<Output = T>) -> Waited<T> {
+        let cancelled = self.cancelled.notified();
+        let silent_at = self.made + Duration::from_nanos(self.silent_ns.load(Relaxed));
+        tokio::select! {
+            biased;
+            answer = answer => Waited::Answered(answer),
+            () = cancelled => Waited::Ended,
+            () = tokio::time::sleep_until(silent_at.into()) => {
+                if Instant::now() < self.deadline() { Waited::Silent } else { Waited::Ended }
+            }
         }
     }
 
@@ -119,5 +150,17 @@ mod tests {
         let (bounded, ()) = tokio::join!(control.bound(std::future::pending::<()>()), async { control.cancel() });
         assert_eq!(bounded, None);
         assert!(!control.tick(), "cancelled is past the deadline");
+    }
+
+    #[tokio::test]
+    async fn a_silent_device_leaves_the_handler_time_to_say_so() {
+        let control = CallControl::new();
+        control.begin(Instant::now(), 400);
+        assert_eq!(control.bound_device(std::future::ready(1)).await, Waited::Answered(1));
+        assert_eq!(control.bound_device(std::future::pending::<()>()).await, Waited::Silent);
+        assert!(control.tick(), "the call is not over");
+        control.begin(Instant::now(), 60_000);
+        let (waited, ()) = tokio::join!(control.bound_device(std::future::pending::<()>()), async { control.cancel() });
+        assert_eq!(waited, Waited::Ended);
     }
 }

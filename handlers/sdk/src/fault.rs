@@ -20,6 +20,18 @@ impl Fault {
         Self::Failed(why.into())
     }
 
+    /// Why, in one sentence: for an event, a log line.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::NotFound => "not found",
+            Self::ReadOnly => "read-only",
+            Self::WriteOnly => "write-only",
+            Self::Busy => "the device is busy",
+            Self::Invalid(why) | Self::Denied(why) | Self::Unavailable(why) | Self::Failed(why) => why,
+        }
+    }
+
     /// A driver's error, whatever its type: [`Fault::Unavailable`] with what it says. For errors of this crate's own
     /// devices `?` does the same and keeps `busy` and `denied` apart.
     #[must_use]
@@ -40,17 +52,6 @@ impl From<DeviceError> for Fault {
             DeviceError::Timeout => Self::unavailable("the device did not answer in time"),
             DeviceError::Bus(why) | DeviceError::NoDevice(why) | DeviceError::Other(why) => Self::Unavailable(why),
         }
-    }
-}
-
-/// Its one sentence, for a log line.
-pub(crate) fn sentence(fault: &Fault) -> &str {
-    match fault {
-        Fault::NotFound => "not found",
-        Fault::ReadOnly => "read-only",
-        Fault::WriteOnly => "write-only",
-        Fault::Busy => "the device is busy",
-        Fault::Invalid(why) | Fault::Denied(why) | Fault::Unavailable(why) | Fault::Failed(why) => why,
     }
 }
 

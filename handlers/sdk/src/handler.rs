@@ -19,7 +19,7 @@ pub trait Handler: Sized + 'static {
     ///
     /// # Errors
     /// When it ends with an error it is run again after 1 s, 2 s, 4 s .. 60 s; until it publishes, reads that find no
-    /// reading answer its reason.
+    /// reading answer its reason. [`Thing::tell_failures`] tells of it by events.
     fn run(&self, _thing: &Thing) -> impl Future<Output = Result<(), Fault>> {
         pending()
     }

@@ -1,8 +1,10 @@
 //! Keeps `run` alive: run again with back-off after an error, whose reason answers the reads that find no reading.
+//!
+//! A failure lasts from such an error to the next publication, and is told once at either end if the handler wants so.
 
-use crate::fault::sentence;
-use crate::{Fault, Handler, Thing, clock, log};
-use core::cell::RefCell;
+use crate::bindings::tidegate::thing::emit;
+use crate::{Fault, Handler, Thing, Value, clock, log};
+use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 const BACK_OFF_FIRST_MS: u64 = 1_000;
@@ -11,11 +13,38 @@ const BACK_OFF_MAX_MS: u64 = 60_000;
 thread_local! {
     /// Why `run` ended last, until it publishes again.
     static REASON: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The events that tell of a failure and of its end.
+    static EVENTS: Cell<Option<(&'static str, &'static str)>> = const { Cell::new(None) };
+}
+
+pub(crate) fn tell_failures(failed: &'static str, recovered: &'static str) {
+    EVENTS.set(Some((failed, recovered)));
 }
 
 /// A publication is the proof that `run` is well again.
 pub(crate) fn published() {
-    REASON.with_borrow_mut(|reason| *reason = None);
+    if failure_ends()
+        && let Some((_, recovered)) = EVENTS.get()
+    {
+        emit::event(recovered, &Value::Null);
+    }
+}
+
+fn failed(reason: &str) {
+    if failure_begins(reason)
+        && let Some((failed, _)) = EVENTS.get()
+    {
+        emit::event(failed, &reason.into());
+    }
+}
+
+/// Keeps the reason; is this the first one?
+fn failure_begins(reason: &str) -> bool {
+    REASON.with_borrow_mut(|last| last.replace(reason.to_owned())).is_none()
+}
+
+fn failure_ends() -> bool {
+    REASON.with_borrow_mut(Option::take).is_some()
 }
 
 /// What a read that found no reading is told: the reason why `run` ended, if it did, else the handler's own.
@@ -34,9 +63,8 @@ pub(crate) async fn keep_running<H: Handler>(handler: Rc<H>, thing: Thing) {
         if REASON.with_borrow(Option::is_none) {
             back_off_ms = BACK_OFF_FIRST_MS;
         }
-        let reason = sentence(&fault).to_owned();
-        log::warn(&reason);
-        REASON.with_borrow_mut(|last| *last = Some(reason));
+        log::warn(fault.reason());
+        failed(fault.reason());
         clock::sleep_ms(back_off_ms).await;
         back_off_ms = (back_off_ms * 2).min(BACK_OFF_MAX_MS);
     }
@@ -64,6 +92,14 @@ mod tests {
             }
             Err(Fault::unavailable("no chip"))
         }
+    }
+
+    #[test]
+    fn a_failure_is_told_once_at_either_end() {
+        assert!(!failure_ends(), "nothing has failed");
+        assert_eq!(["no chip", "no chip", "another chip"].map(failure_begins), [true, false, false]);
+        assert_eq!(why_unavailable(Fault::unavailable("own")), Fault::unavailable("another chip"));
+        assert_eq!([failure_ends(), failure_ends()], [true, false]);
     }
 
     #[test]

@@ -73,9 +73,8 @@ impl<T: Durable> Setting<T> {
     pub(crate) fn load(name: &'static str, deployed: Option<&Value>, default: T) -> Result<Self, Fault> {
         let value = match (written(name), deployed) {
             (Some(value), _) => value,
-            (None, Some(value)) => T::try_from(value.clone()).map_err(|fault| {
-                Fault::Invalid(["the setting ", name, ": ", crate::fault::sentence(&fault)].concat())
-            })?,
+            (None, Some(value)) => T::try_from(value.clone())
+                .map_err(|fault| Fault::Invalid(["the setting ", name, ": ", fault.reason()].concat()))?,
             (None, None) => default,
         };
         Ok(Self { name, value: RefCell::new(value), notify: Notify::new() })

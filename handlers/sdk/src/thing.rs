@@ -41,6 +41,13 @@ impl Thing {
         emit::event(event, &data.into());
     }
 
+    /// From now on a failure of [`crate::Handler::run`] is told: by the event `failed`, with the reason as its data, when `run`
+    /// ends with an error, and by the event `recovered`, without data, with the first publication after that. Once each,
+    /// however often `run` is tried in between.
+    pub fn tell_failures(&self, failed: &'static str, recovered: &'static str) {
+        run::tell_failures(failed, recovered);
+    }
+
     /// Was this want granted? For wants that the Thing Model calls optional.
     #[must_use]
     pub fn is_granted(&self, label: &str) -> bool {

@@ -133,18 +133,27 @@ async fn faults_of_a_chip_reach_the_caller() {
     board.fail("bme280", PartFault::WrongChipId).unwrap();
     assert_eq!(id().await.unwrap(), [[0x58]]);
     board.fail("bme280", PartFault::StuckBus).unwrap();
-    let start = Instant::now();
-    assert!(matches!(id().await, Err(DeviceError::Timeout { .. })));
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
-    assert!(matches!(id().await, Err(DeviceError::Stuck { .. })));
-    let relay = gpio(&hardware, RELAY);
-    relay.write(Level::High).await.unwrap();
-    board.fail("bme280", PartFault::None).unwrap();
-    let deadline = Instant::now() + LONG;
-    while id().await.is_err() {
-        assert!(Instant::now() < deadline, "the bus never came back");
-        tokio::task::yield_now().await;
+    let neighbour = i2c(&hardware, &SENSOR.replace("0x76", "0x77"));
+    for _ in 0..2 {
+        let start = Instant::now();
+        let (stuck, other) = tokio::join!(id(), neighbour.transaction(0x77, vec![I2cOperation::Read(1)]));
+        assert!(matches!(stuck, Err(DeviceError::Timeout { limit_ms: 100, .. })), "{stuck:?}");
+        assert!(matches!(other, Err(DeviceError::Nack(_))), "others have their turn: {other:?}");
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     }
+    board.fail("bme280", PartFault::None).unwrap();
+    assert_eq!(id().await.unwrap(), [[0x60]]);
+}
+
+#[tokio::test]
+async fn a_stuck_line_is_told_in_time_and_its_neighbours_go_on() {
+    let (hardware, board) = hardware();
+    let (relay, button) = (gpio(&hardware, RELAY), gpio(&hardware, BUTTON));
+    board.fail("relay", PartFault::StuckBus).unwrap();
+    assert!(matches!(relay.write(Level::High).await, Err(DeviceError::Timeout { .. })));
+    assert_eq!(button.read().await.unwrap(), Level::Low);
+    board.fail("relay", PartFault::None).unwrap();
+    relay.write(Level::High).await.unwrap();
 }
 
 #[tokio::test]
@@ -205,6 +214,25 @@ async fn edges_of_the_button_arrive_in_order() {
     }
     drop(button);
     assert_eq!(tokio::time::timeout(LONG, edges.recv()).await.unwrap(), None, "a dropped slot watches no more");
+}
+
+#[tokio::test]
+async fn a_press_that_is_shorter_than_the_debounce_time_does_not_count() {
+    let (hardware, board) = hardware();
+    let button = gpio(&hardware, &format!("{BUTTON}debounce-ms = 100"));
+    let (sender, mut edges) = tokio::sync::mpsc::channel(8);
+    let sink: crate::EdgeSink = Arc::new(move |edge| {
+        sender.try_send(edge.level).unwrap();
+    });
+    button.watch(EdgeKind::Both, sink).await.unwrap();
+    for pressed in [1.0, 0.0, 1.0, 0.0, 1.0] {
+        board.set("button", "pressed", pressed).unwrap();
+    }
+    assert!(edges.try_recv().is_err(), "it bounces");
+    assert_eq!(tokio::time::timeout(LONG, edges.recv()).await.unwrap(), Some(Level::High), "the last one lasts");
+    board.set("button", "pressed", 0.0).unwrap();
+    assert_eq!(tokio::time::timeout(LONG, edges.recv()).await.unwrap(), Some(Level::Low));
+    assert!(edges.try_recv().is_err());
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ const WRONG_CHIP_ID: u8 = 0x58;
 const RESET_WORD: u8 = 0xB6;
 /// How long the reload of the calibration takes: the start-up time (1.1, table 1).
 const STARTUP: Duration = Duration::from_millis(2);
+/// How long a measurement takes when the chip converts slowly.
+const SLOW: Duration = Duration::from_secs(5);
 /// What a measurement that was skipped or never made reads (5.4.7 to 5.4.9).
 const NO_SAMPLE: [u8; 8] = [0x80, 0x00, 0x00, 0x80, 0x00, 0x00, 0x80, 0x00];
 
@@ -70,6 +72,7 @@ pub(super) struct Bme280 {
     /// Registers 0xF7 to 0xFE.
     measurements: [u8; 8],
     reloaded: Option<Instant>,
+    slow: bool,
     noise: u32,
 }
 
@@ -86,6 +89,7 @@ impl Bme280 {
             config: 0,
             measurements: NO_SAMPLE,
             reloaded: None,
+            slow: false,
             noise: 0x1234_5678,
         }
     }
@@ -102,6 +106,27 @@ impl Bme280 {
             "humidity" => self.air.humidity = value,
             "pressure" => self.air.pressure = value,
             _ => {}
+        }
+    }
+
+    /// What the chip is told to sense now.
+    pub(super) fn sensed(&self, quantity: &str) -> f64 {
+        match quantity {
+            "temperature" => self.air.temperature,
+            "humidity" => self.air.humidity,
+            _ => self.air.pressure,
+        }
+    }
+
+    /// From now on measurements take long, or no longer; one that is under way ends no later than a new one would.
+    pub(super) fn convert_slowly(&mut self, slow: bool, now: Instant) {
+        self.advance(now);
+        if std::mem::replace(&mut self.slow, slow) == slow {
+            return;
+        }
+        let latest = now + self.measurement_time();
+        if let Mode::Forced { ends } | Mode::Normal { ends } = &mut self.mode {
+            *ends = if slow { latest } else { latest.min(*ends) };
         }
     }
 
@@ -134,8 +159,8 @@ impl Bme280 {
     fn write_register(&mut self, register: u8, value: u8, now: Instant) {
         match register {
             RESET if value == RESET_WORD => {
-                let (air, noise, pointer) = (self.air, self.noise, self.pointer);
-                *self = Self { air, noise, pointer, reloaded: Some(now + STARTUP), ..Self::new() };
+                let (air, noise, pointer, slow) = (self.air, self.noise, self.pointer, self.slow);
+                *self = Self { air, noise, pointer, slow, reloaded: Some(now + STARTUP), ..Self::new() };
             }
             CTRL_HUM => self.ctrl_hum = value & 0x07,
             // In normal mode a write of `config` may be ignored (5.4.6): this chip does, so that a driver is found out.
@@ -219,6 +244,9 @@ impl Bme280 {
 
     /// The typical time of one measurement (9.1).
     fn measurement_time(&self) -> Duration {
+        if self.slow {
+            return SLOW;
+        }
         let half_ms = |bits: u8| match oversampling(bits) {
             0 => 0,
             times => 4 * times + 1,

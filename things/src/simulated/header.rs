@@ -1,6 +1,6 @@
 //! The lines of the board: electrical levels of the relay, the LED and the button, the LED's duty, and who watches.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::parts::{BUTTON_LINE, LED_LINE, RELAY_LINE};
 use crate::grant::{Direction, GpioGrant};
@@ -20,7 +20,24 @@ struct Watcher {
     line: u32,
     active_low: bool,
     edges: EdgeKind,
+    /// How long a level must last to count, as the kernel does it.
+    debounce: Duration,
+    /// The level that counts.
+    level: Level,
     sink: EdgeSink,
+}
+
+impl Watcher {
+    fn tell(&mut self, level: Level) {
+        if std::mem::replace(&mut self.level, level) == level {
+            return;
+        }
+        let level = level.across(self.active_low);
+        if self.edges.wants(level) {
+            // Under the board's lock: edges of one line arrive in their order, and a sink does not block.
+            (self.sink)(Edge { level, at: Instant::now() });
+        }
+    }
 }
 
 impl std::fmt::Debug for Watcher {
@@ -67,7 +84,26 @@ impl Header {
     /// Watches a line, in place of whoever watched it before.
     pub(super) fn watch(&mut self, grant: &GpioGrant, edges: EdgeKind, sink: EdgeSink) {
         self.watchers.retain(|watcher| watcher.line != grant.line);
-        self.watchers.push(Watcher { line: grant.line, active_low: grant.active_low, edges, sink });
+        self.watchers.push(Watcher {
+            line: grant.line,
+            active_low: grant.active_low,
+            edges,
+            debounce: Duration::from_millis(u64::from(grant.debounce_ms)),
+            level: self.level(grant.line),
+            sink,
+        });
+    }
+
+    /// How long the button's level must last before [`Self::settle`] may be called; zero: nobody waits for that.
+    pub(super) fn debounce(&self) -> Duration {
+        let watchers = self.watchers.iter().filter(|watcher| watcher.line == BUTTON_LINE);
+        watchers.map(|watcher| watcher.debounce).max().unwrap_or_default()
+    }
+
+    /// The button's level has lasted.
+    pub(super) fn settle(&mut self) {
+        let level = self.button;
+        self.watchers.iter_mut().filter(|watcher| watcher.line == BUTTON_LINE).for_each(|watcher| watcher.tell(level));
     }
 
     /// A line that nobody drives any more falls back to low, where the pull-down of the relay's input draws it, unless
@@ -80,7 +116,6 @@ impl Header {
     }
 
     fn change(&mut self, line: u32, level: Level) {
-        let at = Instant::now();
         let held = match line {
             RELAY_LINE => &mut self.relay,
             LED_LINE => &mut self.led,
@@ -90,11 +125,9 @@ impl Header {
         if std::mem::replace(held, level) == level {
             return;
         }
-        // Under the board's lock: edges of one line arrive in their order, and a sink does not block.
-        for watcher in self.watchers.iter().filter(|watcher| watcher.line == line) {
-            let level = level.across(watcher.active_low);
-            if watcher.edges.wants(level) {
-                (watcher.sink)(Edge { level, at });
+        for watcher in self.watchers.iter_mut().filter(|watcher| watcher.line == line) {
+            if watcher.debounce.is_zero() {
+                watcher.tell(level);
             }
         }
     }

@@ -20,12 +20,14 @@ pub enum PartFault {
     None,
     /// Nobody answers at its address: unplugged.
     NoAcknowledge,
-    /// It holds its bus: every access hangs until the fault is gone.
+    /// It holds its bus: an access fails with the time-out of the bus's controller, which then recovers the bus.
     StuckBus,
     /// Another chip sits at its address: the id register reads 0x58, which is a BMP280.
     WrongChipId,
     /// Every byte read is noise.
     Garbage,
+    /// A measurement takes 5 s: until it ends the data registers read what they read before, or their reset values.
+    SlowConversion,
 }
 
 /// Why the board cannot do what it was asked.
@@ -52,6 +54,14 @@ pub enum BoardError {
         part: &'static str,
         /// The fault that was asked for.
         fault: PartFault,
+    },
+    /// A quantity that is on or off cannot drift.
+    #[error("{quantity} of {part} is a switch: it cannot drift")]
+    NotContinuous {
+        /// The part.
+        part: &'static str,
+        /// The quantity.
+        quantity: &'static str,
     },
     /// This part has nothing to press.
     #[error("{part} cannot be pressed")]
@@ -211,9 +221,9 @@ impl Part {
     }
 
     pub(super) fn faults(self) -> &'static [PartFault] {
-        use PartFault::{Garbage, NoAcknowledge, StuckBus, WrongChipId};
+        use PartFault::{Garbage, NoAcknowledge, SlowConversion, StuckBus, WrongChipId};
         match self {
-            Self::Bme280 => &[PartFault::None, NoAcknowledge, StuckBus, WrongChipId, Garbage],
+            Self::Bme280 => &[PartFault::None, NoAcknowledge, StuckBus, WrongChipId, Garbage, SlowConversion],
             Self::Relay | Self::Led | Self::Button => &[PartFault::None, StuckBus],
         }
     }
@@ -234,12 +244,16 @@ impl Part {
         }
     }
 
+    /// What can be set on it under this name.
+    pub(super) fn quantity(self, name: &str) -> Result<&'static QuantityDescription, BoardError> {
+        self.quantities().iter().find(|known| known.name == name).ok_or_else(|| {
+            let quantity = name.chars().take(64).collect();
+            BoardError::UnknownQuantity { part: self.name(), quantity }
+        })
+    }
+
     pub(super) fn check(self, quantity: &str, value: f64) -> Result<(), BoardError> {
-        let known = self.quantities().iter().find(|known| known.name == quantity);
-        let Some(QuantityDescription { unit, minimum, maximum, .. }) = known else {
-            let quantity = quantity.chars().take(64).collect();
-            return Err(BoardError::UnknownQuantity { part: self.name(), quantity });
-        };
+        let QuantityDescription { unit, minimum, maximum, .. } = self.quantity(quantity)?;
         if value >= *minimum && value <= *maximum {
             return Ok(());
         }

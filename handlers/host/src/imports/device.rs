@@ -3,6 +3,7 @@
 use things::{NackSource, Slot};
 
 use crate::bindings::tidegate::thing::types::Host;
+use crate::control::Waited;
 use crate::error::DeadlinePassed;
 use crate::sandbox::Sandbox;
 use crate::value::{DeviceError, NoAcknowledgeSource};
@@ -32,11 +33,13 @@ impl Sandbox {
         self.capabilities.slot(number).and_then(pick).ok_or_else(denied)
     }
 
-    /// Waits for a device, not beyond the call's deadline, which epochs do not watch in here.
+    /// Waits for a device. One that is silent is a time-out for the handler to answer with, and no end of the call, whose
+    /// deadline epochs do not watch in here.
     pub(super) async fn bound<T>(&self, answer: impl Future<Output = Result<T, things::DeviceError>>) -> Answer<T> {
-        match self.control.bound(answer).await {
-            Some(answer) => Ok(answer.map_err(|refused| error(&refused))),
-            None => Err(DeadlinePassed.into()),
+        match self.control.bound_device(answer).await {
+            Waited::Answered(answer) => Ok(answer.map_err(|refused| error(&refused))),
+            Waited::Silent => Ok(Err(DeviceError::Timeout)),
+            Waited::Ended => Err(DeadlinePassed.into()),
         }
     }
 

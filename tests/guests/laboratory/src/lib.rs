@@ -3,16 +3,20 @@
 //! Every want is optional. The setting `misbehave` = `WHERE:HOW` (`start:loop`, `read:trap`, `number:trap`, `wake:allocate`, `later:trap`) makes it
 //! misbehave before it is asked to; a copy of the component with other bytes in `BUILT_IN` is a version that does so.
 
+mod climate;
 mod misbehave;
 mod statistics;
 
-use bme280_rs::{AsyncBme280, Configuration, Oversampling, SensorMode};
+use bme280_rs::AsyncBme280;
+pub use climate::{measuring, sample_json};
 use core::cell::{Cell, RefCell};
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
 use embedded_hal::spi::SpiDevice;
 use misbehave::misbehave;
 pub use statistics::{INTEGERS, statistics, statistics_json};
 use tidegate_handler::{
-    Action, Config, Delay, Edges, Fault, Handler, Origin, Setting, Thing, Value, clock, sleep_ms, state,
+    Action, Config, Delay, Edges, Fault, Handler, I2c, Origin, Setting, Thing, Value, clock, sleep_ms, state,
 };
 
 /// `laboratory-wrong:` and, up to the first dot, a `WHERE:HOW` that this version does without being told.
@@ -32,6 +36,8 @@ struct Laboratory {
     echo: RefCell<Value>,
     edges: Cell<u32>,
     reads: Cell<u32>,
+    /// Once its chip measures.
+    sensor: RefCell<Option<AsyncBme280<I2c, Delay>>>,
     misbehave: String,
 }
 
@@ -45,6 +51,7 @@ impl Handler for Laboratory {
             echo: RefCell::new(Value::Null),
             edges: Cell::new(0),
             reads: Cell::new(0),
+            sensor: RefCell::new(None),
             misbehave,
         };
         laboratory.misbehave_at("start:")?;
@@ -76,6 +83,7 @@ impl Handler for Laboratory {
             "number" => Ok(Value::Number(self.next_number())),
             "object" => Ok(self.object()),
             "statistics" => Ok(Value::Json(statistics_json(&INTEGERS))),
+            "sensor" => self.sample_now().map(Value::Json),
             "counter" => self.counter.read(),
             "echo" => Ok(self.echo.borrow().clone()),
             "origin" => Ok(origin(self.origin).into()),
@@ -149,19 +157,21 @@ impl Laboratory {
 
     /// The published driver crate, unmodified.
     async fn sample(&self, thing: &Thing) -> Result<(), Fault> {
-        let mut sensor = AsyncBme280::new(thing.i2c("sensor")?, Delay);
-        sensor.init().await?;
-        let all = Configuration::default()
-            .with_temperature_oversampling(Oversampling::Oversample1)
-            .with_pressure_oversampling(Oversampling::Oversample1)
-            .with_humidity_oversampling(Oversampling::Oversample1)
-            .with_sensor_mode(SensorMode::Normal);
-        sensor.set_sampling_configuration(all).await?;
+        let sensor = measuring(thing.i2c("sensor")?, Delay).await?;
+        self.sensor.replace(Some(sensor));
         loop {
             sleep_ms(100).await;
-            if let Some(celsius) = sensor.read_temperature().await? {
-                thing.publish("sensor", f64::from(celsius), 300);
-            }
+            thing.publish("sensor", Value::Json(self.sample_now()?), 300);
+        }
+    }
+
+    /// A transaction answers at once, so the driver's future does too.
+    fn sample_now(&self) -> Result<String, Fault> {
+        let mut sensor = self.sensor.borrow_mut();
+        let sensor = sensor.as_mut().ok_or_else(|| Fault::unavailable("the sensor does not measure yet"))?;
+        match pin!(sample_json(sensor)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(sample) => Ok(sample?),
+            Poll::Pending => Err(Fault::failed("the driver waits for something else than its bus")),
         }
     }
 

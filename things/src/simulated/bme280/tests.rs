@@ -79,6 +79,28 @@ fn a_forced_measurement_takes_its_time_and_sleeps_again() {
 }
 
 #[test]
+fn a_slow_conversion_keeps_what_was_there_until_it_ends() {
+    let mut bench = Bench::new();
+    let forced = [CTRL_HUM, 0x01, CTRL_MEAS, 0x25];
+    bench.chip.convert_slowly(true, bench.now);
+    bench.write(&forced);
+    bench.after_ms(4_999);
+    assert_eq!((bench.read(STATUS, 1), bench.read(0xF7, 8)), (vec![0x08], NO_SAMPLE.to_vec()), "reset values");
+    bench.after_ms(1);
+    let old = bench.read(0xF7, 8);
+    assert_eq!(bench.read(STATUS, 1), [0x00]);
+    assert_ne!(old, NO_SAMPLE);
+    bench.chip.set("temperature", 60.0);
+    bench.write(&forced);
+    bench.after_ms(100);
+    assert_eq!((bench.read(STATUS, 1), bench.read(0xF7, 8)), (vec![0x08], old.clone()), "the old values");
+    bench.chip.convert_slowly(false, bench.now);
+    bench.after_ms(8);
+    assert_eq!(bench.read(STATUS, 1), [0x00], "mended, it ends when a new measurement would");
+    assert_ne!(bench.read(0xF7, 8), old);
+}
+
+#[test]
 fn normal_mode_goes_on_by_itself() {
     let mut bench = Bench::new();
     bench.write(&[CTRL_HUM, 0x01, CONFIG, 0x00, CTRL_MEAS, 0x27]);
