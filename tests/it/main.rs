@@ -6,6 +6,7 @@ mod actions;
 mod bad_input;
 mod canary;
 mod descriptions;
+mod folder;
 mod mqtt_clients;
 mod node_wot;
 mod observe;
