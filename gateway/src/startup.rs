@@ -31,6 +31,7 @@ use crate::exposed_thing::outlet::Outlet;
 use crate::exposed_thing::{Description, ExposedThing, description};
 use crate::replacement::{Replaceable, Replacement, VersionTemplate};
 use crate::store::{Batch, ThingRecord, import_declared};
+use version::Chosen;
 
 /// Signals that may wait for a Thing's task.
 const SIGNALS_MAX: usize = 64;
@@ -62,13 +63,17 @@ pub(crate) async fn start_thing(parts: &Parts, declaration: &Declaration) -> Res
     let clock = resume(parts, &record).await?;
     let (signals, heard) = mpsc::channel(SIGNALS_MAX);
     let template = VersionTemplate::new(declaration, record.id.clone(), slots.clone(), signals, clock);
-    let record = version::choose(parts, &template, &declaration.handler, record).await?;
+    let Chosen { record, refused } = version::choose(parts, &template, &declaration.handler, record).await?;
     let current = record.current().cloned().ok_or("no version of the handler is kept")?;
     let current = version::load(parts, &template, &current).await?;
     let canary = canary(parts, &template, &record).await;
     let handler = declaration.handler.clone();
     let thing = Beginning { record, handler, version: current, canary, template: Arc::new(template), slots };
-    run(parts, thing, heard).map(Some)
+    let started = run(parts, thing, heard)?;
+    if let Some((digest, reason)) = refused {
+        started.replacement.shows_refused(digest, &reason);
+    }
+    Ok(Some(started))
 }
 
 /// Everything that a Thing's task begins with.

@@ -186,8 +186,10 @@ fn what_was_dropped_serves_after_a_restart_and_what_was_refused_does_not() -> Re
     fs::write(file(&gateway, "laboratory"), &next)?;
     comes_to_run(&gateway, "lab", &next)?;
     let (_, site) = gateway.stop()?;
+    fs::write(site.handlers().join("laboratory.wasm"), b"no component, and put there while nobody watched")?;
     let gateway = site.start()?;
     ensure!(runs(gateway.client(), "lab", &next)? && handler(gateway.client(), "lab", "version")? == 3);
+    refused(&gateway, "lab", 1)?;
     Ok(())
 }
 

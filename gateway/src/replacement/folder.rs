@@ -98,8 +98,14 @@ impl Replacement {
 
     /// Says so in the log and on the handler's Thing.
     fn refused(&self, digest: Option<ComponentDigest>, reason: &str) {
+        let (thing, short) = (self.thing(), digest.map(|digest| digest.short().to_owned()));
+        tracing::warn!(%thing, digest = short, reason, "the handlers folder's component was refused; the present version serves on");
+        self.shows_refused(digest, reason);
+    }
+
+    /// Says so on the handler's Thing.
+    pub(crate) fn shows_refused(&self, digest: Option<ComponentDigest>, reason: &str) {
         let digest = digest.map(|digest| digest.to_string());
-        tracing::warn!(thing = %self.thing(), digest, reason, "the handlers folder's component was refused; the present version serves on");
         let refusal = self.status.refused(digest, reason);
         let emitted = serde_json::to_string(&refusal).map_err(|error| error.to_string()).and_then(|data| {
             let emitted = self.control.emit("refused", handler_host::Value::Json(data));

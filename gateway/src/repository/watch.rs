@@ -1,8 +1,8 @@
 //! A thread that watches the handlers folder by inotify(7) and reads what has come.
 //!
-//! Invariant: the bytes that it hands over were read after the file had been closed, and nothing was written to it until
-//! they were read: the kernel tells of every write before it returns. The folder itself may go and come back; a path that leads to another one
-//! is seen within [`LOOK_AFTER`].
+//! Invariant: the bytes that it hands over were read after their file had been closed, and nothing was written to it
+//! until they were read: the kernel has told of a write before the write returns. The folder itself may go and come back;
+//! a path that leads to another one is seen within [`LOOK_AFTER`]. Writes through a mapping are not seen.
 
 use std::collections::BTreeSet;
 use std::io::Result;
