@@ -147,10 +147,13 @@ fn what_is_no_handler_for_the_thing_is_refused_with_its_reason() -> Result<()> {
     let client = gateway.client();
     let mut events = EventStream::open(&client, "/things/lamp/handler/events/refused", None)?;
     let relay = handlers::component("relay")?;
-    let bad: [(&str, &[u8], &str); 3] = [
+    let (other_kind, more_wants) = (handlers::component("laboratory")?, handlers::component("host-monitor")?);
+    let bad: [(&str, &[u8], &str); 5] = [
         ("no component", b"no component at all", "refused"),
         ("half a component", &relay[..relay.len() / 2], "refused"),
         ("more than is allowed", &vec![0; 5 << 20], "larger than 4194304 bytes"),
+        ("another kind of device", &other_kind, "lacks"),
+        ("more wants than grants", &more_wants, "grant"),
     ];
     for (count, (what, bytes, word)) in bad.iter().enumerate() {
         fs::write(file(&gateway, "relay"), bytes)?;
@@ -190,6 +193,39 @@ fn what_was_dropped_serves_after_a_restart_and_what_was_refused_does_not() -> Re
     let gateway = site.start()?;
     ensure!(runs(gateway.client(), "lab", &next)? && handler(gateway.client(), "lab", "version")? == 3);
     refused(&gateway, "lab", 1)?;
+    Ok(())
+}
+
+#[test]
+fn what_lacked_a_grant_is_taken_by_a_start_that_finds_it_given() -> Result<()> {
+    let site = site()?;
+    site.thing("box", LABORATORY)?;
+    let gateway = site.start()?;
+    let relay = handlers::component("relay")?;
+    fs::write(file(&gateway, "laboratory"), &relay)?;
+    ensure!(refused(&gateway, "box", 1)?.contains("grant"));
+    let (_, site) = gateway.stop()?;
+    site.thing("box", &RELAY.replace("\"relay\"", "\"laboratory\""))?;
+    let gateway = site.start()?;
+    ensure!(runs(gateway.client(), "box", &relay)?, "{}", gateway.output());
+    Ok(())
+}
+
+#[test]
+fn what_was_dropped_and_turns_out_bad_is_rolled_back_and_not_taken_again() -> Result<()> {
+    let site = site()?;
+    site.thing("lab", LABORATORY)?;
+    let gateway = site.start()?;
+    let (good, bad) = (handlers::component("laboratory")?, handlers::misbehaving("number:trap")?);
+    fs::write(file(&gateway, "laboratory"), &bad)?;
+    comes_to_run(&gateway, "lab", &bad)?;
+    let client = gateway.client();
+    eventually("it is rolled back", SOON, || {
+        client.value("/things/lab/properties/number")?;
+        Ok(runs(client, "lab", &good)?.then_some(()))
+    })?;
+    let gateway = gateway.kill()?.start()?;
+    ensure!(runs(gateway.client(), "lab", &good)?, "{}", gateway.output());
     Ok(())
 }
 

@@ -37,10 +37,7 @@ pub(crate) struct Arrival {
 
 /// See [`Repository::watch`].
 pub(super) fn watch(repository: Repository, handlers: BTreeSet<String>) -> Result<mpsc::Receiver<Arrival>> {
-    let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-    let mut watch =
-        FolderWatch { repository, inotify, news: News::of(handlers), watched: None, trouble: None, looked: None };
-    watch.look_after();
+    let watch = FolderWatch::begin(repository, handlers)?;
     let (sender, receiver) = mpsc::channel(ARRIVALS_MAX);
     std::thread::Builder::new().name("handlers-folder".to_owned()).spawn(move || watch.run(&sender))?;
     Ok(receiver)
@@ -64,6 +61,15 @@ struct Watched {
 }
 
 impl FolderWatch {
+    /// What comes from now on is heard of.
+    fn begin(repository: Repository, handlers: BTreeSet<String>) -> Result<Self> {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        let news = News::of(handlers);
+        let mut watch = Self { repository, inotify, news, watched: None, trouble: None, looked: None };
+        watch.look_after();
+        Ok(watch)
+    }
+
     fn run(mut self, arrivals: &mpsc::Sender<Arrival>) {
         while !arrivals.is_closed() {
             self.wait();
@@ -202,4 +208,62 @@ fn is_link(repository: &Repository, handler: &str) -> bool {
 /// A signal is no error.
 fn interrupted(error: Errno) -> rustix::io::Result<()> {
     if error == Errno::INTR { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+
+    use super::super::news::QUIET;
+    use super::*;
+
+    fn watched() -> (tempfile::TempDir, FolderWatch) {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::new(folder.path().to_owned(), 1 << 20);
+        (folder, FolderWatch::begin(repository, ["relay".to_owned()].into()).unwrap())
+    }
+
+    #[test]
+    fn bytes_to_which_something_was_written_meanwhile_are_not_handed_over() {
+        let (folder, mut watch) = watched();
+        let path = folder.path().join("relay.wasm");
+        fs::write(&path, "one").unwrap();
+        watch.hear();
+        let handler = watch.news.next(Instant::now()).unwrap();
+        let mut again = File::options().append(true).open(&path).unwrap();
+        again.write_all(b"two").unwrap();
+        assert!(watch.read(handler).is_none());
+        assert_eq!(watch.news.next(Instant::now()), None, "it is open for writing");
+        drop(again);
+        watch.hear();
+        let handler = watch.news.next(Instant::now()).unwrap();
+        let (bytes, _) = watch.read(handler).unwrap().component.unwrap();
+        assert_eq!(bytes, "onetwo");
+    }
+
+    #[test]
+    fn when_the_kernel_has_lost_events_every_handler_is_news() {
+        let (folder, mut watch) = watched();
+        let kept = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        // In turn, because the kernel keeps one of several equal events that follow each other.
+        let mut files = ["a", "b"].map(|name| File::create(folder.path().join(name)).unwrap());
+        for at in 0..kept.trim().parse().unwrap() {
+            files[at % 2].write_all(b"x").unwrap();
+        }
+        fs::write(folder.path().join("relay.wasm"), "whole").unwrap();
+        watch.hear();
+        let now = Instant::now();
+        assert_eq!(watch.news.next(now), None, "its closing was lost");
+        assert_eq!(watch.news.next(now + QUIET).as_deref(), Some("relay"));
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let (folder, mut watch) = watched();
+        fs::create_dir(folder.path().join("relay.wasm")).unwrap();
+        assert!(watch.read("relay".to_owned()).unwrap().component.is_err());
+        fs::remove_dir(folder.path().join("relay.wasm")).unwrap();
+        assert!(watch.read("relay".to_owned()).is_none());
+    }
 }
