@@ -13,7 +13,7 @@ use handler_host::{EngineConfig, HandlerEngine};
 use things::{Board, Hardware};
 use tokio::net::TcpListener;
 use tokio::signal::unix;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::behavior::gateway::Health;
@@ -23,7 +23,8 @@ use crate::binding_mqtt::Binding;
 use crate::config::{Config, Declaration, Tree};
 use crate::logging::{self, LogRing};
 use crate::names::ThingName;
-use crate::repository::Repository;
+use crate::replacement::{Users, take_arrivals};
+use crate::repository::{Arrival, Repository};
 use crate::servient::Servient;
 use crate::startup::{self, CLOCK_AHEAD_US, Parts, Started};
 use crate::store::{Batch, Store, StoreError};
@@ -166,10 +167,12 @@ impl Gateway {
         };
         let (address, limits) = (config.listen, config.limits);
         let board = config.board_simulated.then(Board::new);
-        let repository = Repository::new(handlers_dir);
+        let repository = Repository::new(handlers_dir, limits.component_bytes_max);
         let parts = parts(&config, &data_dir, repository, board.clone()).await?;
         let directory = startup::directory(&parts).map_err(fault)?;
         let own = startup::own_things(&parts, board, logs, &config.title).map_err(fault)?;
+        // Before the Things look into the folder: what comes after that is heard of.
+        let arrivals = watch_folder(&parts.repository, &declarations);
         let things = start_things(&parts, &declarations).await?;
         turn_off_undeclared(&parts.store, &declarations).await;
         let servient = Arc::new(Servient::new(config, directory));
@@ -185,6 +188,7 @@ impl Gateway {
         let http = tokio::spawn(binding_http::serve(listener, router, until, limits));
         let mut tasks = own.tasks;
         tasks.push(keep_clocks(parts.store.clone(), &things));
+        tasks.extend(arrivals.map(|arrivals| tokio::spawn(take_arrivals(arrivals, users(&things)))));
         Ok(Self { address, servient, store: parts.store, things, tasks, http, mqtt, stop })
     }
 
@@ -297,6 +301,20 @@ async fn start_things(parts: &Parts, declarations: &Declarations) -> Result<Vec<
     }
     stop_things(things).await;
     Err(StartupError::Things { faults })
+}
+
+/// Without inotify the folder is looked at when a gateway starts, and that is said.
+fn watch_folder(repository: &Repository, declarations: &Declarations) -> Option<mpsc::Receiver<Arrival>> {
+    let handlers = declarations.values().map(|declaration| declaration.handler.clone()).collect();
+    let watched = repository.watch(handlers);
+    watched.inspect_err(|error| tracing::warn!(%error, "the handlers folder is not watched")).ok()
+}
+
+fn users(things: &[Started]) -> Users {
+    things.iter().fold(Users::new(), |mut users, started| {
+        users.entry(started.handler.clone()).or_default().push(Arc::clone(&started.replacement));
+        users
+    })
 }
 
 /// A Thing whose file is gone is off; what the store knows of it stays.

@@ -6,20 +6,24 @@
 //! the task (`behavior::handler::canary`). One replacement of a Thing at a time.
 
 mod approval;
+mod folder;
 mod template;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
 use handler_host::{HandlerComponent, HandlerEngine};
 use serde_json::json;
 use tokio::sync::Mutex;
 
 pub(crate) use approval::Approval;
+pub(crate) use folder::{Users, take_arrivals};
 pub(crate) use template::VersionTemplate;
 
 use crate::behavior::handler::HandlerBehavior;
 use crate::behavior::handler::request::{CutOver, Next, Request};
+use crate::behavior::handler::status::HandlerStatus;
 use crate::behavior::handler::version::Version;
 use crate::config::Canary;
 use crate::exposed_thing::outlet::Outlet;
@@ -36,6 +40,7 @@ pub(crate) struct Replacement {
     outlet: Arc<Outlet>,
     control: Arc<Outlet>,
     behavior: HandlerBehavior,
+    status: Arc<HandlerStatus>,
     template: Arc<VersionTemplate>,
     canary: Canary,
     /// Held while a replacement is under way.
@@ -60,13 +65,14 @@ pub(crate) struct Replaceable {
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) control: Arc<Outlet>,
     pub(crate) behavior: HandlerBehavior,
+    pub(crate) status: Arc<HandlerStatus>,
     pub(crate) template: Arc<VersionTemplate>,
 }
 
 impl Replacement {
     pub(crate) fn new(engine: HandlerEngine, store: Store, thing: Replaceable, canary: Canary) -> Self {
-        let Replaceable { outlet, control, behavior, template } = thing;
-        Self { engine, store, outlet, control, behavior, template, canary, turn: Mutex::new(()) }
+        let Replaceable { outlet, control, behavior, status, template } = thing;
+        Self { engine, store, outlet, control, behavior, status, template, canary, turn: Mutex::new(()) }
     }
 
     pub(crate) fn thing(&self) -> &ThingName {
@@ -91,6 +97,16 @@ impl Replacement {
     /// in all these cases the present version goes on untouched.
     pub(crate) async fn replace(&self, bytes: Vec<u8>, approval: Approval) -> Result<Replaced, InteractionError> {
         let _turn = self.turn()?;
+        self.install(bytes.into(), &approval, VersionOrigin::Pushed).await
+    }
+
+    /// A new version, by whoever holds the turn.
+    async fn install(
+        &self,
+        bytes: Bytes,
+        approval: &Approval,
+        origin: VersionOrigin,
+    ) -> Result<Replaced, InteractionError> {
         let begun = Instant::now();
         let mut record = self.known_record()?;
         let from = current_digest(&record);
@@ -99,7 +115,10 @@ impl Replacement {
         let load = begun.elapsed();
         let based_on = Based::on(&record);
         record.canary = self.canary_after(&record);
-        let number = record.install(digest, VersionOrigin::Pushed, unix_ms(SystemTime::now()));
+        let number = record.install(digest, origin, unix_ms(SystemTime::now()));
+        if origin == VersionOrigin::Folder {
+            record.folder_digest_seen = Some(digest);
+        }
         let version = self.template.version(number, component).map_err(approval::refused)?;
         let description = approval.describes(&self.outlet.description(), &version)?;
         self.switch(version, Switch { record, based_on, from, digest, description, begun, load }).await
@@ -120,7 +139,7 @@ impl Replacement {
             return Err(InteractionError::Conflict { detail: "no version before the present one is kept".to_owned() });
         };
         let bytes = self.kept(digest).await?;
-        let (component, _) = self.load(bytes).await?;
+        let (component, _) = self.load(bytes.into()).await?;
         let load = begun.elapsed();
         let canary = self.canary_after(&record);
         record.switch_to(number);
@@ -149,7 +168,7 @@ impl Replacement {
     }
 
     /// Admits and compiles (or takes from the cache), and keeps the bytes under their digest. Off the async runtime.
-    async fn load(&self, bytes: Vec<u8>) -> Result<(HandlerComponent, ComponentDigest), InteractionError> {
+    async fn load(&self, bytes: Bytes) -> Result<(HandlerComponent, ComponentDigest), InteractionError> {
         let (engine, components) = (self.engine.clone(), self.store.components().clone());
         let loaded = tokio::task::spawn_blocking(move || {
             let component = engine.load(&bytes).map_err(approval::refused)?;

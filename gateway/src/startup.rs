@@ -31,6 +31,7 @@ use crate::exposed_thing::outlet::Outlet;
 use crate::exposed_thing::{Description, ExposedThing, description};
 use crate::replacement::{Replaceable, Replacement, VersionTemplate};
 use crate::store::{Batch, ThingRecord, import_declared};
+use version::Chosen;
 
 /// Signals that may wait for a Thing's task.
 const SIGNALS_MAX: usize = 64;
@@ -43,6 +44,9 @@ pub(crate) struct Started {
     pub(crate) behavior: HandlerBehavior,
     pub(crate) clock: ThingClock,
     pub(crate) task: JoinHandle<()>,
+    /// The handler's name in the handlers folder.
+    pub(crate) handler: String,
+    pub(crate) replacement: Arc<Replacement>,
 }
 
 /// Starts one declared Thing; `None` when it is declared but not served (deleted through the API, moved away).
@@ -59,17 +63,23 @@ pub(crate) async fn start_thing(parts: &Parts, declaration: &Declaration) -> Res
     let clock = resume(parts, &record).await?;
     let (signals, heard) = mpsc::channel(SIGNALS_MAX);
     let template = VersionTemplate::new(declaration, record.id.clone(), slots.clone(), signals, clock);
-    let record = version::choose(parts, &template, &declaration.handler, record).await?;
+    let Chosen { record, refused } = version::choose(parts, &template, &declaration.handler, record).await?;
     let current = record.current().cloned().ok_or("no version of the handler is kept")?;
     let current = version::load(parts, &template, &current).await?;
     let canary = canary(parts, &template, &record).await;
-    let thing = Beginning { record, version: current, canary, template: Arc::new(template), slots };
-    run(parts, thing, heard).map(Some)
+    let handler = declaration.handler.clone();
+    let thing = Beginning { record, handler, version: current, canary, template: Arc::new(template), slots };
+    let started = run(parts, thing, heard)?;
+    if let Some((digest, reason)) = refused {
+        started.replacement.shows_refused(digest, &reason);
+    }
+    Ok(Some(started))
 }
 
 /// Everything that a Thing's task begins with.
 struct Beginning {
     record: ThingRecord,
+    handler: String,
     version: Version,
     canary: Option<Canary>,
     template: Arc<VersionTemplate>,
@@ -77,7 +87,7 @@ struct Beginning {
 }
 
 fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> Result<Started, String> {
-    let Beginning { record, version, canary, template, slots } = beginning;
+    let Beginning { record, handler: handler_name, version, canary, template, slots } = beginning;
     let name = record.name.clone();
     let described = version.describe(1).map_err(|error| format!("its handler's Thing Model is not valid: {error}"))?;
     let outlet = Outlet::new(name.clone(), name.to_string(), described, parts.store.clone());
@@ -108,16 +118,19 @@ fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> 
         outlet: Arc::clone(&outlet),
         control: Arc::clone(&control),
         behavior: behavior.clone(),
+        status: Arc::clone(&status),
         template,
     };
     let replacement = Replacement::new(parts.engine.clone(), parts.store.clone(), replaceable, parts.canary);
-    let handler = HandlerControl::new(Arc::clone(&status), replacement);
+    let replacement = Arc::new(replacement);
+    let handler = HandlerControl::new(status, Arc::clone(&replacement));
     let handler = Behavior::HandlerControl(Box::new(handler));
     let handler = ExposedThing::new(handler_id, format!("/things/{name}/handler"), Arc::clone(&control), handler);
     let thing =
         ExposedThing::new(id, format!("/things/{name}"), Arc::clone(&outlet), Behavior::Handler(behavior.clone()));
     let task = tokio::spawn(task::run(task, Ears { inbox: requests, signals }, Origin::Fresh));
-    Ok(Started { thing: Arc::new(thing.controlled_by(Arc::new(handler))), behavior, clock, task })
+    let thing = Arc::new(thing.controlled_by(Arc::new(handler)));
+    Ok(Started { thing, behavior, clock, task, handler: handler_name, replacement })
 }
 
 fn control_description(record: &ThingRecord, title: &str) -> Result<Description, String> {

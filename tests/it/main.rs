@@ -7,6 +7,7 @@ mod actuators;
 mod bad_input;
 mod canary;
 mod descriptions;
+mod folder;
 mod mqtt;
 mod mqtt_clients;
 mod node_wot;

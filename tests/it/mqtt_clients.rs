@@ -114,19 +114,17 @@ fn rumqttc_speaks_both_versions() -> Result<()> {
 fn node_wot_reads_writes_invokes_and_subscribes_over_mqtt_forms() -> Result<()> {
     let broker = Mosquitto::start()?;
     let base = format!("mqtt://{}/lamp", broker.address());
-    let form = |topic: &str, op: &[&str]| json!([{ "href": format!("{base}/{topic}"), "op": op, "mqv:qos": "1" }]);
-    let observing = ["readproperty", "observeproperty", "unobserveproperty"];
-    let mut forms = form("properties/on", &observing);
-    forms
-        .as_array_mut()
-        .context("no forms")?
-        .extend(form("properties/on/set", &["writeproperty"]).as_array().cloned().into_iter().flatten());
+    let form = |topic: &str, op: &[&str]| json!({ "href": format!("{base}/{topic}"), "op": op, "mqv:qos": "1" });
+    let on = form("properties/on", &["readproperty", "observeproperty", "unobserveproperty"]);
+    let set = form("properties/on/set", &["writeproperty"]);
+    let pulse = form("actions/pulse", &["invokeaction"]);
+    let done = form("events/done", &["subscribeevent", "unsubscribeevent"]);
     let description = json!({
         "@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "lamp", "id": "urn:x:lamp",
         "securityDefinitions": { "nosec": { "scheme": "nosec" } }, "security": "nosec",
-        "properties": { "on": { "type": "boolean", "observable": true, "forms": forms } },
-        "actions": { "pulse": { "input": { "type": "object" }, "forms": form("actions/pulse", &["invokeaction"]) } },
-        "events": { "done": { "data": { "type": "integer" }, "forms": form("events/done", &["subscribeevent", "unsubscribeevent"]) } },
+        "properties": { "on": { "type": "boolean", "observable": true, "forms": [on, set] } },
+        "actions": { "pulse": { "input": { "type": "object" }, "forms": [pulse] } },
+        "events": { "done": { "data": { "type": "integer" }, "forms": [done] } },
     });
     let url = format!("data:application/td+json,{}", escaped(&description.to_string()));
     let steps = json!([

@@ -23,8 +23,8 @@ pub(crate) struct HandlerControl {
 }
 
 impl HandlerControl {
-    pub(crate) fn new(status: Arc<HandlerStatus>, replacement: Replacement) -> Self {
-        Self { status, replacement: Arc::new(replacement) }
+    pub(crate) fn new(status: Arc<HandlerStatus>, replacement: Arc<Replacement>) -> Self {
+        Self { status, replacement }
     }
 
     pub(crate) fn read(&self, name: &str) -> Result<Answer, InteractionError> {
@@ -44,6 +44,7 @@ impl HandlerControl {
             "memory" => Ok(Answer::now(Value::Integer(i64::try_from(shown.memory_bytes).unwrap_or(i64::MAX)))),
             "log" => Answer::json(&shown.log),
             "faults" => Answer::json(&shown.faults),
+            "refusals" => Answer::json(&shown.refusals),
             _ => Err(self.unknown(AffordanceKind::Property, name)),
         }
     }

@@ -165,7 +165,10 @@ mod tests {
         let commands = |line: &&str| commands.iter().any(|command| line.starts_with(command));
         assert_eq!(text.lines().filter(|line| line.starts_with("  # ")).count(), 7);
         assert_eq!(text.lines().filter(commands).count(), 7, "{text}");
-        assert!(text.contains("mosquitto_sub -h 127.0.0.1 -p 4712 -v -t 'tidegate/tidegate/things/climate/properties/+'"), "{text}");
+        assert!(
+            text.contains("mosquitto_sub -h 127.0.0.1 -p 4712 -v -t 'tidegate/tidegate/things/climate/properties/+'"),
+            "{text}"
+        );
         assert!(text.contains("http://127.0.0.1:4711/things/host/properties/load1"));
         assert!(text.contains("push relay /handlers/relay.wasm --gateway http://127.0.0.1:4711"));
     }

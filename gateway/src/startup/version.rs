@@ -14,7 +14,21 @@ use crate::replacement::VersionTemplate;
 use crate::store::{Batch, CanaryRecord, FolderChoice, HandlerVersion, ThingRecord, VersionOrigin, choose_folder};
 use crate::utc::unix_ms;
 
-/// Looks into the handlers folder; answers the record as it is now.
+/// What a start found in the handlers folder.
+pub(super) struct Chosen {
+    /// As it is now.
+    pub(super) record: ThingRecord,
+    /// The folder's component that was refused, and why; no digest when it could not be read.
+    pub(super) refused: Option<(Option<ComponentDigest>, String)>,
+}
+
+impl From<ThingRecord> for Chosen {
+    fn from(record: ThingRecord) -> Self {
+        Self { record, refused: None }
+    }
+}
+
+/// Looks into the handlers folder.
 ///
 /// # Errors
 /// One sentence: there is no version that could serve.
@@ -23,13 +37,13 @@ pub(super) async fn choose(
     template: &VersionTemplate,
     handler: &str,
     record: ThingRecord,
-) -> Result<ThingRecord, String> {
+) -> Result<Chosen, String> {
     let found =
         parts.repository.find(handler).map_err(|error| format!("the component `{handler}` can't be read: {error}"));
     let found = match found {
         Err(error) if record.current().is_some() => {
             tracing::warn!(thing = %record.name, error, "the kept version serves");
-            return Ok(record);
+            return Ok(Chosen { record, refused: Some((None, error)) });
         }
         found => found?,
     };
@@ -42,17 +56,17 @@ pub(super) async fn choose(
             ))
         }
         (FolderChoice::Install, Some(digest), Some(bytes)) => match admit(parts, template, &record, bytes).await {
-            Ok(()) => install(parts, record, digest).await,
+            Ok(()) => install(parts, record, digest).await.map(Chosen::from),
             Err(error) if record.current().is_some() => {
                 tracing::error!(thing = %record.name, handler, error, "the folder's component was refused; the kept version serves");
-                Ok(record)
+                Ok(Chosen { record, refused: Some((Some(digest), error)) })
             }
             Err(error) => Err(format!("its handler `{handler}` was refused: {error}")),
         },
         (FolderChoice::Note, digest, _) => {
-            commit(parts, ThingRecord { folder_digest_seen: digest, ..record }, false).await
+            commit(parts, ThingRecord { folder_digest_seen: digest, ..record }, false).await.map(Chosen::from)
         }
-        (FolderChoice::Keep | FolderChoice::Install, _, _) => Ok(record),
+        (FolderChoice::Keep | FolderChoice::Install, _, _) => Ok(record.into()),
     }
 }
 

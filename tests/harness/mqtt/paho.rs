@@ -63,8 +63,8 @@ impl Paho {
         Ok(())
     }
 
-    /// Publishes with QoS 1 and waits for the PUBACK, which is the answer. `options` are members of the order `publish`, such as
-    /// `retain`, `response_topic`, `correlation` or `user_properties`.
+    /// Publishes at least once and waits for the PUBACK, which is the answer. `options` are members of the order
+    /// `publish`, such as `retain`, `response_topic`, `correlation` or `user_properties`.
     ///
     /// # Errors
     /// When it does not come.

@@ -1,4 +1,4 @@
-//! mosquitto_pub and mosquitto_rr: one message, one answer.
+//! `mosquitto_pub` and `mosquitto_rr`: one message, one answer.
 
 use std::{net::SocketAddr, process::Command};
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Protocol, events::DEADLINE};
 use crate::program;
 
-/// Publishes one message with QoS 1 and waits for its PUBACK. `options` are mosquitto_pub's, such as `-r`, or
+/// Publishes one message at least once and waits for its PUBACK. `options` are `mosquitto_pub`'s, such as `-r`, or
 /// `-D publish response-topic here`.
 ///
 /// # Errors
@@ -34,7 +34,7 @@ pub fn request(broker: SocketAddr, topic: &str, payload: &str, options: &[&str])
 
 /// A mosquitto client that is told where its broker is.
 pub(super) fn client(program: &str, broker: SocketAddr, protocol: Protocol) -> Command {
-    // Line by line: by itself a program holds back what it says into a pipe, the SUBACK of mosquitto_sub for one.
+    // Line by line: by itself a program holds back what it says into a pipe, the SUBACK of `mosquitto_sub` for one.
     let mut command = Command::new("stdbuf");
     command.args(["-oL", program]);
     let (host, port) = (broker.ip().to_string(), broker.port().to_string());

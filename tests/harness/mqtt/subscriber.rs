@@ -1,4 +1,4 @@
-//! mosquitto_sub: subscribed when its constructor returns, messages one after the other.
+//! `mosquitto_sub`: subscribed when its constructor returns, messages one after the other.
 
 use std::{io::Read, net::SocketAddr, process::Stdio};
 
@@ -19,7 +19,7 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// Subscribes to these filters and waits for the SUBACK. `options` are mosquitto_sub's, such as `-q 1` or `-R`.
+    /// Subscribes to these filters and waits for the SUBACK. `options` are `mosquitto_sub`'s, such as `-q 1` or `-R`.
     ///
     /// # Errors
     /// When the broker refuses one of them or is not there.

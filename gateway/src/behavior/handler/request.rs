@@ -12,6 +12,7 @@ use super::version::Version;
 use crate::exposed_thing::Description;
 use crate::exposed_thing::outlet::Answer;
 use crate::interaction::{Context, InteractionError};
+use crate::names::ComponentDigest;
 use crate::store::ThingRecord;
 
 /// Where the answer goes. A caller that has gone away drops its end; that is no error.
@@ -35,6 +36,8 @@ pub(crate) enum Request {
     AbortSwitch { reply: Reply<()> },
     /// Go over to another version, which the store has as the current one already.
     CutOver { next: Box<Next>, reply: Reply<CutOver> },
+    /// The handlers folder holds this component, and that is no news any more.
+    NoteFolder { digest: ComponentDigest, reply: Reply<()> },
     /// The handler's last words, then none.
     Stop { reply: Reply<()> },
 }

@@ -13,6 +13,8 @@ use super::request::{Reply, Request};
 use super::task::Task;
 use crate::exposed_thing::outlet::Answer;
 use crate::interaction::{self, Context, InteractionError};
+use crate::names::ComponentDigest;
+use crate::store::{Batch, ThingRecord};
 
 impl Task {
     pub(super) async fn serve(&mut self, request: Request) {
@@ -56,11 +58,24 @@ impl Task {
                 let answer = self.cut_over(*next).await;
                 send(reply, answer);
             }
+            Request::NoteFolder { digest, reply } => {
+                let noted = self.note_folder(digest).await;
+                send(reply, noted);
+            }
             Request::Stop { reply } => {
                 self.stop().await;
                 send(reply, Ok(()));
             }
         }
+    }
+
+    async fn note_folder(&mut self, digest: ComponentDigest) -> Result<(), InteractionError> {
+        let record = ThingRecord { folder_digest_seen: Some(digest), ..self.record.clone() };
+        let mut batch = Batch::new();
+        batch.put_record(&record);
+        self.store.commit(batch).await.map_err(|error| InteractionError::Storage { detail: error.to_string() })?;
+        self.record = record;
+        Ok(())
     }
 
     /// Nobody waits for the answer to an invocation any more: its status says what came of it.

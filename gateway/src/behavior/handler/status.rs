@@ -1,6 +1,6 @@
 //! What is known of a Thing's handler: shown by the handler's own Thing, written by the Thing's task.
 //!
-//! Logs and faults are bounded rings. Readers take a lock for the time of a copy; the task never waits for them longer.
+//! Logs, faults and refusals are bounded rings. Readers take a lock for the time of a copy; the task never waits for them longer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,8 @@ use super::version::Version;
 const LOG_MAX: usize = 200;
 /// Faults that are kept.
 const FAULTS_MAX: usize = 20;
+/// Refusals that are kept.
+const REFUSALS_MAX: usize = 20;
 /// Log lines that are kept with a fault.
 const LAST_WORDS_MAX: usize = 5;
 
@@ -61,6 +63,18 @@ pub(crate) struct Fault {
     pub(crate) log: Vec<LogLine>,
 }
 
+/// A component of the handlers folder that did not become a version.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Refusal {
+    /// UTC.
+    #[serde(serialize_with = "rfc3339")]
+    pub(crate) time: SystemTime,
+    /// Absent when it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
+    pub(crate) reason: String,
+}
+
 /// How a handler stands: the property `status`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Standing {
@@ -82,6 +96,7 @@ pub(crate) struct Shown {
     pub(crate) statistics: Statistics,
     pub(crate) log: VecDeque<LogLine>,
     pub(crate) faults: VecDeque<Fault>,
+    pub(crate) refusals: VecDeque<Refusal>,
 }
 
 /// Shared between a Thing's task and the Thing of its handler.
@@ -104,6 +119,7 @@ impl HandlerStatus {
             statistics: Statistics::default(),
             log: VecDeque::new(),
             faults: VecDeque::new(),
+            refusals: VecDeque::new(),
         };
         Arc::new(Self { shown: Mutex::new(shown), changed })
     }
@@ -167,6 +183,18 @@ impl HandlerStatus {
                 shown.faults.pop_front();
             }
         });
+    }
+
+    /// Keeps that a component was refused.
+    pub(crate) fn refused(&self, digest: Option<String>, reason: &str) -> Refusal {
+        let refusal = Refusal { time: SystemTime::now(), digest, reason: reason.to_owned() };
+        self.with(|shown| {
+            shown.refusals.push_back(refusal.clone());
+            if shown.refusals.len() > REFUSALS_MAX {
+                shown.refusals.pop_front();
+            }
+        });
+        refusal
     }
 }
 
