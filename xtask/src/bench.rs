@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The benches, in the order in which all are run; each is one file of `benches/` and one table of `benches/results/`.
-const BENCHES: [&str; 4] = ["handler_call", "property_read", "sensor_read", "startup"];
+const BENCHES: [&str; 5] = ["handler_call", "mqtt", "property_read", "sensor_read", "startup"];
 
 /// Runs all benches or the one that is named.
 ///
@@ -26,11 +26,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if chosen.is_empty() {
         bail!("no such bench: there are {}", BENCHES.join(", "));
     }
-    apt::install(&[apt::WRK, apt::NPM])?;
+    apt::install(&[apt::WRK, apt::NPM, apt::MOSQUITTO])?;
     let node = node::install(&["benches/node"])?;
     handlers::build()?;
-    // Together: built alone, the gateway would get other features of its dependencies, and Wasmtime compiles twice.
-    let build = ["build", "--release", "-p", "tidegate", "-p", "benches", "--benches"];
+    // Together: built alone, the gateway would get other features of its dependencies, and Wasmtime compiles twice. With
+    // `--bins`: without it the benches would measure the program of an earlier build.
+    let build = ["build", "--release", "-p", "tidegate", "-p", "benches", "--bins", "--benches"];
     step::run("building the gateway and the benches (release)", &mut workspace::cargo(&build))?;
     for bench in chosen {
         let mut command = workspace::cargo(&["bench", "-p", "tidegate", "-p", "benches", "--bench", bench]);

@@ -5,6 +5,7 @@
 //! places are taken, the connection that has been silent for longest makes room.
 
 mod codec;
+mod connect;
 mod session;
 
 use std::collections::HashMap;

@@ -251,7 +251,7 @@ fn a_client_that_never_reads_costs_little_and_others_do_not_notice() -> Result<(
     let after = resident_bytes(place.gateway.id())?;
     ensure!(after < before + (48 << 20), "{before} {after}");
     // Events cannot be left out for later ones: more of them than find room end the connection.
-    let storm = json!({ "how": "events" });
+    let storm = json!({ "how": "storm-event" });
     eventually("the deaf client is cut off", DEADLINE, || {
         client.json("POST", "/things/laboratory/actions/misbehave", &storm)?;
         let mqtt = client.value("/things/gateway/properties/mqtt")?;

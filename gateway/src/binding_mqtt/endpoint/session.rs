@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use super::Endpoint;
 use super::codec::{self, Refused, Version};
+use super::connect;
 use crate::binding_mqtt::command::{self, Refusal};
 use crate::binding_mqtt::filter::{is_filter, is_topic};
 use crate::binding_mqtt::hub::{ConsumerId, SendRetained, Subscription, true_now};
@@ -100,7 +101,7 @@ impl Session {
         let packet_bytes_max = endpoint.commands.payload_bytes_max() + AROUND_PAYLOAD;
         let mut incoming = BytesMut::new();
         let within = Instant::now() + endpoint.limits.connect_timeout;
-        let connecting = timeout_at(within, connect(&mut stream, &mut incoming, packet_bytes_max)).await;
+        let connecting = timeout_at(within, connect::read(&mut stream, &mut incoming, packet_bytes_max)).await;
         let (version, packet) = match connecting {
             Ok(Ok(Some(connected))) => connected,
             Ok(Ok(None)) => return,
@@ -114,7 +115,7 @@ impl Session {
             Err((code, detail)) => {
                 tracing::debug!(%peer, detail, "an MQTT client was refused");
                 let mut out = BytesMut::new();
-                let properties = (version == Version::V5).then(|| reason_properties(detail));
+                let properties = (version == Version::V5).then(|| connect::reason_properties(detail));
                 let packet = Packet::ConnAck(ConnAck { session_present: false, code, properties });
                 if codec::write(version, packet, &mut out).is_ok() {
                     let _gone = timeout(STALL, stream.write_all(&out)).await;
@@ -136,22 +137,22 @@ impl Session {
         endpoint: Arc<Endpoint>,
         peer: SocketAddr,
         version: Version,
-        connect: Connect,
+        wanted: Connect,
         will: Option<LastWill>,
     ) -> Result<Self, (ConnectReturnCode, String)> {
-        let identifier = match connect.client_id {
+        let identifier = match wanted.client_id {
             id if id.len() > IDENTIFIER_BYTES_MAX || id.contains('\0') => {
                 let detail = format!("a client identifier has at most {IDENTIFIER_BYTES_MAX} bytes and no NUL");
                 return Err((ConnectReturnCode::ClientIdentifierNotValid, detail));
             }
             id if !id.is_empty() => id,
-            _ if version == Version::V4 && !connect.clean_start => {
+            _ if version == Version::V4 && !wanted.clean_start => {
                 let detail = "a session that is to be kept needs a client identifier".to_owned();
                 return Err((ConnectReturnCode::ClientIdentifierNotValid, detail));
             }
             _ => format!("tidegate-{}", Uuid::new_v4().simple()),
         };
-        let properties = connect.properties.unwrap_or_else(rumqttc::v5::mqttbytes::v5::ConnectProperties::new);
+        let properties = wanted.properties.unwrap_or_else(rumqttc::v5::mqttbytes::v5::ConnectProperties::new);
         if let Some(method) = properties.authentication_method {
             let detail = format!("the authentication method {method:?} is not known");
             return Err((ConnectReturnCode::BadAuthenticationMethod, detail));
@@ -159,12 +160,12 @@ impl Session {
         if properties.receive_maximum == Some(0) || properties.max_packet_size == Some(0) {
             return Err((ConnectReturnCode::ProtocolError, "a maximum of 0 makes no sense".to_owned()));
         }
-        let will = will.map(|will| will_of(&endpoint, will)).transpose()?;
+        let will = will.map(|will| connect::will_of(&endpoint, will)).transpose()?;
         let (consumer, outbox) = endpoint.hub.attach(false);
         let (commands, asked) = mpsc::channel(usize::from(IN_FLIGHT_MAX));
         let (acknowledge, done) = mpsc::channel(2 * usize::from(IN_FLIGHT_MAX));
         tokio::spawn(work(Arc::clone(&endpoint), consumer, asked, acknowledge));
-        let keep_alive = Some(connect.keep_alive).filter(|seconds| *seconds > 0);
+        let keep_alive = Some(wanted.keep_alive).filter(|seconds| *seconds > 0);
         let mut session = Self {
             endpoint,
             peer,
@@ -202,7 +203,7 @@ impl Session {
             max_packet_size: u32::try_from(packet_bytes_max).ok(),
             assigned_client_identifier: Some(self.identifier.clone()).filter(|id| id.starts_with("tidegate-")),
             shared_subscription_available: Some(0),
-            ..no_properties()
+            ..connect::no_properties()
         };
         let properties = (self.version == Version::V5).then_some(properties);
         Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success, properties })
@@ -498,69 +499,6 @@ impl Session {
     }
 }
 
-/// Reads up to a whole CONNECT; `None`: the client went away.
-async fn connect(
-    stream: &mut TcpStream,
-    incoming: &mut BytesMut,
-    packet_bytes_max: usize,
-) -> Result<Option<(Version, Packet)>, Refused> {
-    loop {
-        match codec::version(incoming, packet_bytes_max)? {
-            Some(Ok(version)) => {
-                let packet = match codec::read(version, incoming, packet_bytes_max) {
-                    Ok(packet) => packet,
-                    Err(refused) => {
-                        say_unreadable(stream, version, &refused).await;
-                        return Err(refused);
-                    }
-                };
-                return Ok(packet.map(|packet| (version, packet)));
-            }
-            Some(Err(other)) => {
-                // In the form of 3.1.1, which every version before understands.
-                let code = if other.0 > 5 { [0x20, 3, 0, 0x84, 0].as_slice() } else { [0x20, 2, 0, 1].as_slice() };
-                let _gone = stream.write_all(code).await;
-                let detail = format!("protocol level {}; 4 (3.1.1) and 5 are spoken", other.0);
-                return Err(Refused::new(DisconnectReasonCode::ProtocolError, detail));
-            }
-            None => {}
-        }
-        match stream.read_buf(incoming).await {
-            Ok(0) | Err(_) => return Ok(None),
-            Ok(_) => {}
-        }
-    }
-}
-
-/// A CONNECT that cannot be read: MQTT 5 has a word for it, 3.1.1 only the end of the connection.
-async fn say_unreadable(stream: &mut TcpStream, version: Version, refused: &Refused) {
-    if version == Version::V4 {
-        return;
-    }
-    let properties = Some(reason_properties(refused.detail.clone()));
-    let packet =
-        Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::MalformedPacket, properties });
-    let mut out = BytesMut::new();
-    if codec::write(version, packet, &mut out).is_ok() {
-        let _gone = stream.write_all(&out).await;
-    }
-}
-
-/// A will is a publish that is asked for later: it must be one that is taken.
-fn will_of(endpoint: &Endpoint, will: LastWill) -> Result<command::Publish, (ConnectReturnCode, String)> {
-    let topic = String::from_utf8(will.topic.to_vec()).unwrap_or_default();
-    if will.qos == QoS::ExactlyOnce {
-        return Err((ConnectReturnCode::QoSNotSupported, "a will of quality of service 2 is not offered".to_owned()));
-    }
-    if !is_topic(&topic) || !endpoint.commands.takes(&topic) {
-        let detail = "a will may set a property or invoke an action of a Thing here; this topic does neither";
-        return Err((ConnectReturnCode::TopicNameInvalid, detail.to_owned()));
-    }
-    let (response_topic, correlation) =
-        will.properties.map_or((None, None), |properties| (properties.response_topic, properties.correlation_data));
-    Ok(command::Publish { topic, payload: will.message, response_topic, correlation })
-}
-
 /// Carries out a client's commands, one after another, also when the client is gone.
 async fn work(
     endpoint: Arc<Endpoint>,
@@ -575,30 +513,4 @@ async fn work(
             let _gone = acknowledge.send(Done { packet_id, outcome }).await;
         }
     }
-}
-
-fn no_properties() -> ConnAckProperties {
-    ConnAckProperties {
-        session_expiry_interval: None,
-        receive_max: None,
-        max_qos: None,
-        retain_available: None,
-        max_packet_size: None,
-        assigned_client_identifier: None,
-        topic_alias_max: None,
-        reason_string: None,
-        user_properties: Vec::new(),
-        wildcard_subscription_available: None,
-        subscription_identifiers_available: None,
-        shared_subscription_available: None,
-        server_keep_alive: None,
-        response_information: None,
-        server_reference: None,
-        authentication_method: None,
-        authentication_data: None,
-    }
-}
-
-fn reason_properties(detail: String) -> ConnAckProperties {
-    ConnAckProperties { reason_string: Some(detail), ..no_properties() }
 }

@@ -1,3 +1,5 @@
+//! Packets as they should be, cut, and changed at random.
+
 use super::version as codec_version;
 use super::*;
 use rumqttc::v5::mqttbytes::v5::{
