@@ -250,10 +250,7 @@ fn a_client_that_never_reads_costs_little_and_others_do_not_notice() -> Result<(
     eventually("the other has the last value", DEADLINE, || Ok((other.next_message()?.value()? == "y").then_some(())))?;
     let after = resident_bytes(place.gateway.id())?;
     ensure!(after < before + (48 << 20), "{before} {after}");
-    // Events cannot be left out for later ones: more of them than find room end the connection.
-    let storm = json!({ "how": "storm-event" });
-    eventually("the deaf client is cut off", DEADLINE, || {
-        client.json("POST", "/things/laboratory/actions/misbehave", &storm)?;
+    eventually("the deaf client is cut off", Duration::from_secs(60), || {
         let mqtt = client.value("/things/gateway/properties/mqtt")?;
         Ok((mqtt["clients"] == 1).then_some(()))
     })?;

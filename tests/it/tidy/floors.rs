@@ -30,7 +30,7 @@ const HANDLER: &[&str] = &["tidegate-handler"];
 /// (crate, the only packages that may name it).
 const KEEPERS: [(&str, &[&str]); 8] = [
     ("axum", &["tidegate", "benches"]),
-    ("rumqttc", &["tidegate"]),
+    ("rumqttc", &["tidegate", "benches"]),
     ("redb", &["tidegate"]),
     ("wasmtime", &["handler-host"]),
     ("rppal", &["things"]),
