@@ -38,7 +38,7 @@ kind = "sysfs"
 path = "/"
 "#;
 
-/// The climate sensor of the simulated board, sampled ten times a second.
+/// The climate sensor of the simulated board, sampled five times a second.
 pub const CLIMATE: &str = r#"
 handler = "bme280"
 [grants.sensor]
@@ -47,7 +47,7 @@ bus = "board:i2c-1"
 address = 0x76
 write-registers = [0xE0, 0xF2, 0xF4, 0xF5]
 [settings]
-samplingInterval = 100
+samplingInterval = 200
 "#;
 
 /// The button of the simulated board; a press lasts 10 ms at least.

@@ -34,18 +34,25 @@ fn set_temperature(client: Client, celsius: f64) -> Result<()> {
     board(client, "set", &json!({ "part": "bme280", "quantity": "temperature", "value": celsius }))
 }
 
-/// Waits until the Thing reads this temperature, as exactly as the chip measures.
+/// Waits until the Thing reads this temperature, as exactly as the chip measures. On a busy machine a sample may be late.
 fn reads(client: Client, celsius: f64) -> Result<()> {
     eventually(&format!("it reads {celsius} degC"), SOON, || {
-        let read = client.value(TEMPERATURE)?.as_f64().context("no number")?;
+        let answer = client.get(TEMPERATURE)?;
+        if answer.status == 503 {
+            return Ok(None);
+        }
+        let read = answer.expect(200)?.value()?.as_f64().context("no number")?;
         Ok(((read - celsius).abs() < 0.015).then_some(()))
     })
 }
 
 #[test]
 fn a_sample_has_units_a_time_and_the_mark_of_the_simulation() -> Result<()> {
-    let gateway = gateway()?;
+    let site = Site::new()?;
+    site.thing("climate", &CLIMATE.replace("samplingInterval = 200", "samplingInterval = 5000"))?;
+    let gateway = site.start()?;
     let client = gateway.client();
+    reads(client, 21.5)?;
     let description = client.value("/things/climate")?;
     for (name, unit, expected) in
         [("temperature", "DEG_C", 21.5), ("humidity", "PERCENT_RH", 45.0), ("pressure", "PA", 101_325.0)]
@@ -92,7 +99,7 @@ fn every_fault_lapses_says_why_is_told_and_mends_itself() -> Result<()> {
             let answer = client.get(TEMPERATURE)?;
             Ok((answer.status != 200).then_some(answer))
         })?;
-        ensure!(began.elapsed() < Duration::from_secs(2), "{fault}: good for three intervals, which are 0.3 s");
+        ensure!(began.elapsed() < Duration::from_secs(2), "{fault}: good for three intervals, which are 0.6 s");
         ensure!(refused.header("retry-after").is_some(), "{refused:?}");
         let problem = refused.problem(503)?;
         let detail = problem["detail"].as_str().unwrap_or_default();
@@ -147,7 +154,7 @@ fn a_drift_is_seen_by_an_observer() -> Result<()> {
     while seen.last().is_none_or(|last| *last < 29.98) {
         seen.push(stream.expect_message()?.value()?.as_f64().context("no number")?);
     }
-    ensure!(seen.len() > 5 && seen.is_sorted(), "{seen:?}");
+    ensure!(seen.len() > 3 && seen.is_sorted(), "{seen:?}");
     board(
         client,
         "drift",
@@ -161,7 +168,8 @@ fn replacing_a_handler_that_samples_loses_no_read() -> Result<()> {
     let gateway = gateway()?;
     let client = gateway.client();
     reads(client, 21.5)?;
-    client.json("PUT", INTERVAL, &json!(500))?.expect(204)?;
+    client.json("PUT", INTERVAL, &json!(1_000))?.expect(204)?;
+    reads(client, 21.5)?;
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let reader = scope.spawn(|| -> Result<u32> {
@@ -185,7 +193,7 @@ fn replacing_a_handler_that_samples_loses_no_read() -> Result<()> {
         let count = reader.join().map_err(|_| anyhow!("the reader panicked"))??;
         replaced?;
         ensure!(count > 10, "{count}");
-        ensure!(client.value(INTERVAL)? == 500);
+        ensure!(client.value(INTERVAL)? == 1_000);
         Ok(())
     })
 }

@@ -10,12 +10,16 @@ use tokio::sync::Notify;
 
 const MINUTE_NS: u64 = 60_000_000_000;
 
+/// How long one call may wait for devices, all of them together: longer than any bus takes to give up a transfer, or a 1-Wire
+/// thermometer to convert (750 ms).
+const DEVICES_MAX: Duration = Duration::from_secs(1);
+
 /// What waiting for a device came to.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Waited<T> {
     /// It answered.
     Answered(T),
-    /// It did not, and the call goes on.
+    /// It did not within the time that a call has for devices; the call goes on.
     Silent,
     /// The call is over.
     Ended,
@@ -25,8 +29,8 @@ pub(crate) enum Waited<T> {
 pub(crate) struct CallControl {
     made: Instant,
     deadline_ns: AtomicU64,
-    /// A device that has not answered by then is told to be silent: the rest of the budget is the handler's.
-    silent_ns: AtomicU64,
+    /// How long the running call has waited for devices.
+    waited_ns: AtomicU64,
     ticks: AtomicU32,
     cancelled: Notify,
     minute_began_ns: AtomicU64,
@@ -38,7 +42,7 @@ impl CallControl {
         Self {
             made: Instant::now(),
             deadline_ns: AtomicU64::new(0),
-            silent_ns: AtomicU64::new(0),
+            waited_ns: AtomicU64::new(0),
             ticks: AtomicU32::new(0),
             cancelled: Notify::new(),
             minute_began_ns: AtomicU64::new(0),
@@ -52,9 +56,8 @@ impl CallControl {
 
     /// A call begins at `now`.
     pub(crate) fn begin(&self, now: Instant, budget_ms: u32) {
-        let (began_ns, budget_ns) = (self.ns(now), u64::from(budget_ms) * 1_000_000);
-        self.deadline_ns.store(began_ns + budget_ns, Relaxed);
-        self.silent_ns.store(began_ns + budget_ns / 4 * 3, Relaxed);
+        self.deadline_ns.store(self.ns(now) + u64::from(budget_ms) * 1_000_000, Relaxed);
+        self.waited_ns.store(0, Relaxed);
         self.ticks.store(0, Relaxed);
     }
 
@@ -92,18 +95,25 @@ impl CallControl {
         }
     }
 
-    /// Waits for a device, at most until three quarters of the call's budget are over: `Silent` leaves the handler the time
-    /// to say so.
+    /// Waits for a device. That is not the handler's own time: its deadline moves by as much. All waits of one call together
+    /// are bounded, and what is beyond is `Silent`.
     pub(crate) async fn bound_device<T>(&self, answer: impl Future<Output = T>) -> Waited<T> {
         let cancelled = self.cancelled.notified();
-        let silent_at = self.made + Duration::from_nanos(self.silent_ns.load(Relaxed));
-        tokio::select! {
+        let began = Instant::now();
+        let silent_at = began + DEVICES_MAX.saturating_sub(Duration::from_nanos(self.waited_ns.load(Relaxed)));
+        let waited = tokio::select! {
             biased;
             answer = answer => Waited::Answered(answer),
             () = cancelled => Waited::Ended,
-            () = tokio::time::sleep_until(silent_at.into()) => {
-                if Instant::now() < self.deadline() { Waited::Silent } else { Waited::Ended }
-            }
+            () = tokio::time::sleep_until(silent_at.into()) => Waited::Silent,
+        };
+        let waited_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.waited_ns.fetch_add(waited_ns, Relaxed);
+        let moved = |deadline_ns: u64| (deadline_ns > 0).then_some(deadline_ns.saturating_add(waited_ns));
+        match self.deadline_ns.fetch_update(Relaxed, Relaxed, moved) {
+            Ok(_) => waited,
+            // Cancelled, maybe before this began.
+            Err(_) => Waited::Ended,
         }
     }
 
@@ -153,14 +163,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_device_leaves_the_handler_time_to_say_so() {
+    async fn waiting_for_a_device_is_bounded_and_not_the_handlers_time() {
         let control = CallControl::new();
-        control.begin(Instant::now(), 400);
+        control.begin(Instant::now(), 60_000);
         assert_eq!(control.bound_device(std::future::ready(1)).await, Waited::Answered(1));
+        // All but a moment of the time for devices has been waited already.
+        control.waited_ns.store(990_000_000, Relaxed);
+        let deadline = control.deadline();
         assert_eq!(control.bound_device(std::future::pending::<()>()).await, Waited::Silent);
-        assert!(control.tick(), "the call is not over");
+        assert!(control.tick() && control.deadline() >= deadline + Duration::from_millis(9), "the call goes on");
+        assert_eq!(control.bound_device(std::future::pending::<()>()).await, Waited::Silent, "at once");
         control.begin(Instant::now(), 60_000);
         let (waited, ()) = tokio::join!(control.bound_device(std::future::pending::<()>()), async { control.cancel() });
         assert_eq!(waited, Waited::Ended);
+        assert_eq!(control.bound_device(std::future::ready(1)).await, Waited::Ended, "cancelled is cancelled");
     }
 }

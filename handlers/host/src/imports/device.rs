@@ -33,8 +33,8 @@ impl Sandbox {
         self.capabilities.slot(number).and_then(pick).ok_or_else(denied)
     }
 
-    /// Waits for a device. One that is silent is a time-out for the handler to answer with, and no end of the call, whose
-    /// deadline epochs do not watch in here.
+    /// Waits for a device, outside the call's budget, which epochs do not watch in here. One that is silent is a time-out for
+    /// the handler to answer with, and no end of the call.
     pub(super) async fn bound<T>(&self, answer: impl Future<Output = Result<T, things::DeviceError>>) -> Answer<T> {
         match self.control.bound_device(answer).await {
             Waited::Answered(answer) => Ok(answer.map_err(|refused| error(&refused))),
