@@ -6,7 +6,6 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -26,7 +25,6 @@ use tests::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    sync::mpsc,
 };
 
 /// Changes per second, and how many.
@@ -197,33 +195,26 @@ async fn edges(gateway: &Gateway, address: SocketAddr) -> Result<Latencies> {
 /// Publishes times to `set`, and takes each at every one of the subscribers of `topic`.
 async fn to_all(address: SocketAddr, set: &str, topic: &str) -> Result<Latencies> {
     let watch = Watch(Instant::now());
-    let (taken, mut all) = mpsc::unbounded_channel();
     let mut subscribers = Vec::with_capacity(SUBSCRIBERS);
-    let topic: Arc<str> = topic.into();
     for number in 0..SUBSCRIBERS {
-        let mut subscriber = Client::subscribed(address, &format!("one of many {number}"), &topic).await?;
-        let taken = taken.clone();
+        let mut subscriber = Client::subscribed(address, &format!("one of many {number}"), topic).await?;
         subscribers.push(tokio::spawn(async move {
-            for _ in 0..CHANGES_TO_ALL {
-                let latency = watch.since(&subscriber.message().await?.payload)?;
-                taken.send(latency)?;
+            let mut taken = Vec::with_capacity(CHANGES_TO_ALL);
+            while taken.len() < CHANGES_TO_ALL {
+                taken.push(watch.since(&subscriber.message().await?.payload)?);
             }
-            Ok::<_, anyhow::Error>(())
+            Ok::<_, anyhow::Error>(taken)
         }));
     }
-    drop(taken);
     let mut publisher = Client::connect(address, "publisher to all").await?;
     let mut pace = tokio::time::interval(Duration::from_millis(100));
     for _ in 0..CHANGES_TO_ALL {
         pace.tick().await;
         publisher.send(&Packet::Publish(Publish::new(set, QoS::AtMostOnce, watch.payload()))).await?;
     }
-    for subscriber in subscribers {
-        tokio::time::timeout(Duration::from_secs(20), subscriber).await???;
-    }
     let mut latencies = Vec::with_capacity(SUBSCRIBERS * CHANGES_TO_ALL);
-    while let Some(latency) = all.recv().await {
-        latencies.push(latency);
+    for subscriber in subscribers {
+        latencies.extend(tokio::time::timeout(Duration::from_secs(20), subscriber).await???);
     }
     ensure!(latencies.len() == SUBSCRIBERS * CHANGES_TO_ALL, "{} messages", latencies.len());
     Ok(Latencies::from(latencies))

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, LastWill, Packet, PubAckReason, Publish, PublishProperties};
-use rumqttc::v5::{AsyncClient, ClientError, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -266,11 +266,8 @@ impl Bridge {
                     };
                     self.unacknowledged.push_back(queued);
                 }
-                Err(ClientError::TryRequest(_)) => return self.outbox.put_back(queued),
-                Err(error) => {
-                    self.hub.health().lost(1);
-                    tracing::warn!(topic = %message.topic, %error, "a message could not be published");
-                }
+                // Until something of what it has is on its way.
+                Err(NoRoom) => return self.outbox.put_back(queued),
             }
         }
     }
@@ -343,12 +340,10 @@ async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<Result<Event, Conn
     }
 }
 
-fn publish(
-    client: &AsyncClient,
-    message: &Message,
-    retain: bool,
-    good_for: Option<Duration>,
-) -> Result<(), ClientError> {
+/// rumqttc has enough to do.
+struct NoRoom;
+
+fn publish(client: &AsyncClient, message: &Message, retain: bool, good_for: Option<Duration>) -> Result<(), NoRoom> {
     let properties = PublishProperties {
         payload_format_indicator: Some(1),
         // Rounded up: a second is the least that can be said.
@@ -359,7 +354,10 @@ fn publish(
         user_properties: message.user_properties(),
         ..PublishProperties::default()
     };
-    client.try_publish_with_properties(&*message.topic, QoS::AtLeastOnce, retain, message.payload.clone(), properties)
+    let payload = message.payload.clone();
+    let handed = client.try_publish_with_properties(&*message.topic, QoS::AtLeastOnce, retain, payload, properties);
+    // It refuses wildcards too, which are in no topic of ours, nor in one that was asked for.
+    handed.map_err(|_| NoRoom)
 }
 
 /// Does what is asked for, one after another.

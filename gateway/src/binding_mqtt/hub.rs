@@ -3,7 +3,7 @@
 //! One lock over both: a consumer that subscribes sees the retained messages and then, in order, everything that follows,
 //! none twice. Nothing here waits; what a consumer takes slowly waits in its own outbox.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -38,7 +38,7 @@ pub(crate) enum SendRetained {
 }
 
 /// Which consumer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ConsumerId(u64);
 
 /// No more filters fit.
@@ -56,7 +56,7 @@ struct Consumer {
 #[derive(Debug, Default)]
 struct State {
     next: u64,
-    consumers: HashMap<ConsumerId, Consumer>,
+    consumers: BTreeMap<ConsumerId, Consumer>,
     retained: BTreeMap<Arc<str>, Arc<Message>>,
 }
 
@@ -130,16 +130,18 @@ impl Hub {
             SendRetained::IfNew => known.is_none(),
             SendRetained::Never => false,
         };
-        match known {
-            Some(place) => consumer.subscriptions[place] = subscription.clone(),
-            None if consumer.subscriptions.len() >= FILTERS_MAX => return Err(TooManyFilters),
-            None => consumer.subscriptions.push(subscription.clone()),
+        if known.is_none() && consumer.subscriptions.len() >= FILTERS_MAX {
+            return Err(TooManyFilters);
         }
         if wanted {
             let of_filter = retained.values().filter(|message| matches(&subscription.filter, &message.topic));
             for message in of_filter.filter_map(current) {
                 consumer.outbox.push(subscription.queued(&message, true));
             }
+        }
+        match known {
+            Some(place) => consumer.subscriptions[place] = subscription,
+            None => consumer.subscriptions.push(subscription),
         }
         Ok(())
     }

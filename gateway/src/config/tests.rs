@@ -18,9 +18,8 @@ fn an_empty_file_is_a_whole_configuration() {
     assert_eq!(tree("", &[]).unwrap().config, Config::default());
 }
 
-#[test]
-fn every_key_is_read() {
-    let text = r#"
+/// Every key there is.
+const EVERY_KEY: &str = r#"
         name = "pi-kitchen"
         title = "Kitchen"
         listen = "[::1]:0"
@@ -64,7 +63,10 @@ fn every_key_is_read() {
         [board]
         simulated = true
     "#;
-    let config = tree(text, &[]).unwrap().config;
+
+#[test]
+fn every_key_is_read() {
+    let config = tree(EVERY_KEY, &[]).unwrap().config;
     let millis = Duration::from_millis;
     let expected = Config {
         name: "pi-kitchen".into(),

@@ -152,7 +152,7 @@ impl Session {
             }
             _ => format!("tidegate-{}", Uuid::new_v4().simple()),
         };
-        let properties = wanted.properties.unwrap_or_else(rumqttc::v5::mqttbytes::v5::ConnectProperties::new);
+        let properties = wanted.properties.unwrap_or_default();
         if let Some(method) = properties.authentication_method {
             let detail = format!("the authentication method {method:?} is not known");
             return Err((ConnectReturnCode::BadAuthenticationMethod, detail));

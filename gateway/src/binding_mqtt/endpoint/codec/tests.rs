@@ -27,16 +27,28 @@ fn publish_properties() -> PublishProperties {
 
 /// One of each packet that a client sends, with every property.
 fn seeds(version: Version) -> Vec<Vec<u8>> {
-    let with = version == Version::V5;
+    let mut seeds: Vec<Vec<u8>> = vec![vec![0xC0, 0], vec![0xE0, 0]];
+    let mut out = BytesMut::new();
+    match version {
+        Version::V5 => seeds.extend(packets().iter().map(|packet| {
+            packet.write(&mut out, None).unwrap();
+            out.split().to_vec()
+        })),
+        Version::V4 => seeds.extend(packets_v4().iter().map(|packet| {
+            packet.write(&mut out, usize::MAX).unwrap();
+            out.split().to_vec()
+        })),
+    }
+    seeds
+}
+
+fn packets() -> [Packet; 6] {
     let mut publish =
-        Publish::new("tidegate/lab/things/a/actions/b", QoS::AtLeastOnce, "{\"a\":1}", with.then(publish_properties));
+        Publish::new("tidegate/lab/things/a/actions/b", QoS::AtLeastOnce, "{\"a\":1}", Some(publish_properties()));
     publish.pkid = 7;
     let mut ack = PubAck::new(7, None);
-    if with {
-        ack.reason = PubAckReason::QuotaExceeded;
-        ack.properties =
-            Some(PubAckProperties { reason_string: Some("no".into()), user_properties: user_properties() });
-    }
+    ack.reason = PubAckReason::QuotaExceeded;
+    ack.properties = Some(PubAckProperties { reason_string: Some("no".into()), user_properties: user_properties() });
     let filter = Filter {
         path: "a/+/#".into(),
         qos: QoS::AtLeastOnce,
@@ -44,19 +56,30 @@ fn seeds(version: Version) -> Vec<Vec<u8>> {
         retain_forward_rule: RetainForwardRule::OnNewSubscribe,
         ..Filter::default()
     };
-    let properties = with.then(|| SubscribeProperties { id: Some(3), user_properties: user_properties() });
+    let properties = Some(SubscribeProperties { id: Some(3), user_properties: user_properties() });
     let subscribe = Subscribe { pkid: 8, filters: vec![filter.clone(), filter], properties };
-    let unsubscribe = Unsubscribe {
-        pkid: 9,
-        filters: vec!["a/+/#".into(), "b".into()],
-        properties: with.then(|| UnsubscribeProperties { user_properties: user_properties() }),
+    let properties = Some(UnsubscribeProperties { user_properties: user_properties() });
+    let unsubscribe = Unsubscribe { pkid: 9, filters: vec!["a/+/#".into(), "b".into()], properties };
+    let disconnect = Disconnect {
+        reason_code: DisconnectReasonCode::DisconnectWithWillMessage,
+        properties: Some(DisconnectProperties {
+            session_expiry_interval: Some(1),
+            reason_string: Some("bye".into()),
+            user_properties: user_properties(),
+            server_reference: None,
+        }),
     };
+    let (subscribe, unsubscribe) = (Packet::Subscribe(subscribe), Packet::Unsubscribe(unsubscribe));
+    [connect(), Packet::Publish(publish), Packet::PubAck(ack), subscribe, unsubscribe, Packet::Disconnect(disconnect)]
+}
+
+fn connect() -> Packet {
     let will = LastWill {
         topic: Bytes::from_static(b"tidegate/lab/things/a/properties/b/set"),
         message: Bytes::from_static(b"false"),
         qos: QoS::AtLeastOnce,
         retain: false,
-        properties: with.then(|| LastWillProperties {
+        properties: Some(LastWillProperties {
             delay_interval: Some(1),
             payload_format_indicator: Some(1),
             message_expiry_interval: Some(1),
@@ -66,67 +89,32 @@ fn seeds(version: Version) -> Vec<Vec<u8>> {
             user_properties: user_properties(),
         }),
     };
-    let connect = Connect {
-        keep_alive: 60,
-        client_id: "client".into(),
-        clean_start: true,
-        properties: with.then(|| ConnectProperties {
-            session_expiry_interval: Some(1),
-            receive_maximum: Some(9),
-            max_packet_size: Some(1_000),
-            user_properties: user_properties(),
-            ..ConnectProperties::new()
-        }),
+    let properties = ConnectProperties {
+        session_expiry_interval: Some(1),
+        receive_maximum: Some(9),
+        max_packet_size: Some(1_000),
+        user_properties: user_properties(),
+        ..ConnectProperties::new()
     };
+    let connect =
+        Connect { keep_alive: 60, client_id: "client".into(), clean_start: true, properties: Some(properties) };
     let login = Login { username: "user".into(), password: "password".into() };
-    let mut seeds: Vec<Vec<u8>> = vec![vec![0xC0, 0], vec![0xE0, 0]];
-    let mut out = BytesMut::new();
-    match version {
-        Version::V5 => {
-            let disconnect = Disconnect {
-                reason_code: DisconnectReasonCode::DisconnectWithWillMessage,
-                properties: Some(DisconnectProperties {
-                    session_expiry_interval: Some(1),
-                    reason_string: Some("bye".into()),
-                    user_properties: user_properties(),
-                    server_reference: None,
-                }),
-            };
-            for packet in [
-                Packet::Connect(connect, Some(will), Some(login)),
-                Packet::Publish(publish),
-                Packet::PubAck(ack),
-                Packet::Subscribe(subscribe),
-                Packet::Unsubscribe(unsubscribe),
-                Packet::Disconnect(disconnect),
-            ] {
-                packet.write(&mut out, None).unwrap();
-                seeds.push(out.split().to_vec());
-            }
-        }
-        Version::V4 => {
-            let mut connect = v4::Connect::new("client");
-            connect.last_will = Some(v4::LastWill::new("tidegate/x", "false", mqttbytes::QoS::AtLeastOnce, false));
-            connect.set_login("user", "password");
-            let mut publish = v4::Publish::new("a/b", mqttbytes::QoS::AtLeastOnce, "true");
-            publish.pkid = 7;
-            let mut subscribe = v4::Subscribe::new("a/+/#", mqttbytes::QoS::AtLeastOnce);
-            subscribe.pkid = 8;
-            let mut unsubscribe = v4::Unsubscribe::new("a/+/#");
-            unsubscribe.pkid = 9;
-            for packet in [
-                v4::Packet::Connect(connect),
-                v4::Packet::Publish(publish),
-                v4::Packet::PubAck(v4::PubAck::new(7)),
-                v4::Packet::Subscribe(subscribe),
-                v4::Packet::Unsubscribe(unsubscribe),
-            ] {
-                packet.write(&mut out, usize::MAX).unwrap();
-                seeds.push(out.split().to_vec());
-            }
-        }
-    }
-    seeds
+    Packet::Connect(connect, Some(will), Some(login))
+}
+
+fn packets_v4() -> [v4::Packet; 5] {
+    let mut connect = v4::Connect::new("client");
+    connect.last_will = Some(v4::LastWill::new("tidegate/x", "false", mqttbytes::QoS::AtLeastOnce, false));
+    connect.set_login("user", "password");
+    let mut publish = v4::Publish::new("a/b", mqttbytes::QoS::AtLeastOnce, "true");
+    publish.pkid = 7;
+    let mut subscribe = v4::Subscribe::new("a/+/#", mqttbytes::QoS::AtLeastOnce);
+    subscribe.pkid = 8;
+    let mut unsubscribe = v4::Unsubscribe::new("a/+/#");
+    unsubscribe.pkid = 9;
+    let (subscribe, unsubscribe) = (v4::Packet::Subscribe(subscribe), v4::Packet::Unsubscribe(unsubscribe));
+    let ack = v4::Packet::PubAck(v4::PubAck::new(7));
+    [v4::Packet::Connect(connect), v4::Packet::Publish(publish), ack, subscribe, unsubscribe]
 }
 
 /// A fast generator with a fixed seed (xorshift, Marsaglia 2003): a failure can be repeated.
