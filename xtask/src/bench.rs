@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let node = node::install(&["benches/node"])?;
     handlers::build()?;
     // Together: built alone, the gateway would get other features of its dependencies, and Wasmtime compiles twice.
-    let build = ["build", "--release", "-p", "tidegate", "-p", "benches", "--benches"];
+    let build = ["build", "--release", "-p", "tidegate", "-p", "benches", "--bins", "--benches"];
     step::run("building the gateway and the benches (release)", &mut workspace::cargo(&build))?;
     for bench in chosen {
         let mut command = workspace::cargo(&["bench", "-p", "tidegate", "-p", "benches", "--bench", bench]);
