@@ -17,6 +17,7 @@ mod tls;
 mod topics;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -27,6 +28,9 @@ pub(crate) use topics::Topics;
 use crate::behavior::gateway::MqttHealth;
 use crate::servient::Servient;
 use hub::Hub;
+
+/// How long clients and broker have at the end.
+const STOPPED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The running binding. Dropped, everything of it ends at once.
 #[derive(Debug)]
@@ -60,12 +64,18 @@ impl Binding {
         Self { tasks }
     }
 
-    /// Waits until clients have been told that the gateway stops.
+    /// Waits until clients have been told that the gateway stops, but not for ever: lines have to go to their fail-safe
+    /// levels, whatever a broker does.
     pub(crate) async fn stopped(mut self) {
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a task of the MQTT binding ended badly");
+        let all = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a task of the MQTT binding ended badly");
+                }
             }
+        };
+        if tokio::time::timeout(STOPPED_WITHIN, all).await.is_err() {
+            tracing::warn!("MQTT clients or the broker were cut off");
         }
     }
 }

@@ -167,8 +167,13 @@ fn an_action_answers_is_followed_and_cancelled() -> Result<()> {
         let mut watching = Subscriber::start(place.address, Protocol::V311, &[&topic("lamp/actions/+/status")], &[])?;
         let mut asking = Paho::connect(place.address, Protocol::V5, &Value::Null)?;
         asking.subscribe("my/answers", 1)?;
-        let order = json!({ "response_topic": "my/answers", "correlation": "c1" });
-        asking.publish(&topic("lamp/actions/pulse"), r#"{"duration":300}"#, &order)?;
+        // Told and not waited for: the answer may come before the acknowledgement.
+        let pulse = |duration_ms: u32| {
+            let payload = json!({ "duration": duration_ms }).to_string();
+            json!({ "do": "publish", "topic": topic("lamp/actions/pulse"), "payload": payload, "qos": 1,
+                    "response_topic": "my/answers", "correlation": "c1" })
+        };
+        asking.tell(&pulse(300))?;
         let accepted = asking.next_message()?;
         ensure!(accepted.properties["correlation-data"] == "c1", "{accepted:?}");
         ensure!(accepted.properties["user-properties"]["status"] == "201", "{accepted:?}");
@@ -178,7 +183,7 @@ fn an_action_answers_is_followed_and_cancelled() -> Result<()> {
         let followed = watching.until("its end", |message| message.text().contains("completed"))?;
         ensure!(followed.value()?["id"] == id && !followed.retain, "{followed:?}");
 
-        asking.publish(&topic("lamp/actions/pulse"), r#"{"duration":60000}"#, &order)?;
+        asking.tell(&pulse(60_000))?;
         let id = asking.next_message()?.value()?["id"].as_str().context("no id")?.to_owned();
         asking.publish(&topic("lamp/actions/pulse/cancel"), &id, &Value::Null)?;
         let cancelled = watching.until("its end", |message| message.text().contains("failed"))?.value()?;

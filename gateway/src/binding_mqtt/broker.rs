@@ -5,15 +5,18 @@
 //! does nothing else; nobody waits for room in rumqttc's queue, because it freezes then. The gateway is the source of
 //! truth: after every connect all retained messages are published anew.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{Filter, LastWill, Packet, PubAckReason, Publish, PublishProperties};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, Filter, LastWill, Packet, PubAckReason, Publish, PublishProperties, SubscribeReasonCode,
+};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::{Outgoing, Transport};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -37,6 +40,10 @@ const IN_FLIGHT_MAX: u16 = 64;
 const ASKED_MAX: u16 = 64;
 /// How often it is looked whether a retained value, unchanged, must be published again before it expires there.
 const REFRESH: Duration = Duration::from_secs(1);
+/// A broker that has acknowledged nothing for so long, of what is on its way, is none any more.
+const SILENT_MAX: Duration = Duration::from_secs(30);
+/// What a packet carries beside topic and payload, at most, in bytes: our properties are short.
+const PROPERTIES_BYTES: usize = 512;
 /// How long the broker has at the end to take what waits.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -49,7 +56,7 @@ struct Asked {
 /// Publishes to and takes publishes from `broker` until the hub has closed.
 pub(super) async fn run(broker: Broker, hub: Arc<Hub>, commands: Arc<Commands>, mut stop: watch::Receiver<bool>) {
     let (consumer, outbox) = hub.attach(true);
-    let (ask, asked) = mpsc::channel(2 * usize::from(ASKED_MAX));
+    let (ask, asked) = mpsc::channel(4 * usize::from(ASKED_MAX));
     let (done, finished) = mpsc::channel(2 * usize::from(ASKED_MAX));
     let worker = tokio::spawn(work(Arc::clone(&commands), consumer, asked, done));
     let mut bridge = Bridge {
@@ -61,13 +68,23 @@ pub(super) async fn run(broker: Broker, hub: Arc<Hub>, commands: Arc<Commands>, 
         finished,
         connection: 0,
         unacknowledged: VecDeque::new(),
+        progress: Instant::now(),
+        handed: Instant::now(),
+        packet_bytes_max: usize::MAX,
+        unwanted: HashMap::new(),
+        suspect: None,
+        warned: HashSet::new(),
         acks: VecDeque::new(),
         expiring: HashMap::new(),
     };
     let mut pause = PAUSE_MIN;
     loop {
         let began = Instant::now();
-        let ended = match options(&broker, &bridge.commands).await {
+        let options = tokio::select! {
+            () = true_now(&mut stop) => break,
+            options = options(&broker, &bridge.commands) => options,
+        };
+        let ended = match options {
             Ok((options, relay)) => bridge.connect(options, relay).await,
             Err(reason) => Ended::Lost(reason),
         };
@@ -75,7 +92,8 @@ pub(super) async fn run(broker: Broker, hub: Arc<Hub>, commands: Arc<Commands>, 
         bridge.hub.health().broker("disconnected");
         tracing::warn!(host = broker.host, port = broker.port, reason, "no connection to the MQTT broker");
         bridge.take_back();
-        pause = if began.elapsed() >= GOOD { PAUSE_MIN } else { (2 * pause).min(PAUSE_MAX) };
+        let good = began.elapsed() >= GOOD || bridge.progress > began;
+        pause = if good { PAUSE_MIN } else { (2 * pause).min(PAUSE_MAX) };
         tokio::select! {
             () = true_now(&mut stop) => break,
             () = tokio::time::sleep(pause) => {}
@@ -139,9 +157,21 @@ struct Bridge {
     finished: mpsc::Receiver<Asked>,
     /// Counts connections: an acknowledgement belongs to the one on which its publish came.
     connection: u64,
-    /// What the broker has not acknowledged, in the order in which it was sent, in which it must acknowledge
-    /// (MQTT 5.0 section 4.6).
-    unacknowledged: VecDeque<Queued>,
+    /// What the broker has not acknowledged, in the order in which it was handed over; with its packet identifier, once
+    /// rumqttc has given it one, which it does in the same order.
+    unacknowledged: VecDeque<(Option<u16>, Queued)>,
+    /// When the broker last acknowledged something.
+    progress: Instant,
+    /// When something was handed over after everything had been acknowledged.
+    handed: Instant,
+    /// The largest packet that the broker takes.
+    packet_bytes_max: usize,
+    /// Topics that a broker would not take, and how large the message was: others of that size are not tried again.
+    unwanted: HashMap<Arc<str>, usize>,
+    /// What was the first on its way when the last connection broke.
+    suspect: Option<Arc<str>>,
+    /// Topics about which something was said on this connection.
+    warned: HashSet<Arc<str>>,
     /// Acknowledgements that rumqttc had no room for.
     acks: VecDeque<Publish>,
     /// Values that expire at the broker, and when.
@@ -153,6 +183,7 @@ impl Bridge {
         self.connection += 1;
         self.acks.clear();
         self.expiring.clear();
+        self.warned.clear();
         let (client, event_loop) = AsyncClient::new(options, usize::from(IN_FLIGHT_MAX));
         let (events, mut happened) = mpsc::channel(1_024);
         let polling = Polling(tokio::spawn(poll(event_loop, events)));
@@ -167,15 +198,21 @@ impl Bridge {
             tokio::select! {
                 event = happened.recv() => match event {
                     Some(Ok(Event::Incoming(packet))) => {
-                        if matches!(packet, Packet::ConnAck(_)) {
+                        if let Packet::ConnAck(ack) = packet {
                             connected = true;
-                            self.greet(&client);
+                            self.greet(&client, &ack);
                         } else {
                             self.incoming(packet);
                         }
                     }
-                    Some(Ok(Event::Outgoing(_))) => {}
-                    Some(Err(error)) => return Ended::Lost(error.to_string()),
+                    Some(Ok(Event::Outgoing(outgoing))) => self.outgoing(&outgoing),
+                    Some(Err(error)) => {
+                        if matches!(error, ConnectionError::MqttState(_)) {
+                            // rumqttc does not know every reason that an acknowledgement can have.
+                            self.suspect = self.first();
+                        }
+                        return Ended::Lost(error.to_string());
+                    }
                     None => return Ended::Lost("its task ended".to_owned()),
                 },
                 () = outbox.filled(), if connected => {}
@@ -184,7 +221,13 @@ impl Bridge {
                         self.acks.push_back(asked.publish);
                     }
                 }
-                _ = refresh.tick(), if connected => self.refresh(),
+                _ = refresh.tick(), if connected => {
+                    let waits_since = self.progress.max(self.handed);
+                    if !self.unacknowledged.is_empty() && waits_since.elapsed() >= SILENT_MAX {
+                        return Ended::Lost("it acknowledges nothing".to_owned());
+                    }
+                    self.refresh();
+                }
                 () = true_now(&mut closed) => {
                     if connected {
                         self.drain(&client, &mut happened).await;
@@ -197,8 +240,10 @@ impl Bridge {
     }
 
     /// A connection stands: everything that is retained is published, and what may be asked for is subscribed to.
-    fn greet(&mut self, client: &AsyncClient) {
+    fn greet(&mut self, client: &AsyncClient, ack: &ConnAck) {
         tracing::info!("connected to the MQTT broker");
+        let bytes_max = ack.properties.as_ref().and_then(|properties| properties.max_packet_size);
+        self.packet_bytes_max = bytes_max.and_then(|max| max.try_into().ok()).unwrap_or(usize::MAX);
         self.hub.health().broker("connected");
         self.hub.send_all_retained(self.consumer);
         let filters = self.commands.topics().asked_filters().map(|filter| Filter::new(filter, QoS::AtLeastOnce));
@@ -210,11 +255,18 @@ impl Bridge {
     fn incoming(&mut self, packet: Packet) {
         match packet {
             Packet::PubAck(ack) => {
-                let queued = self.unacknowledged.pop_front();
-                if !matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
-                    let topic = queued.map(|queued| queued.message.topic.to_string());
-                    self.hub.health().lost(1);
-                    tracing::warn!(topic, reason = ?ack.reason, "the MQTT broker refused a message");
+                self.progress = Instant::now();
+                let place = self.unacknowledged.iter().position(|(id, _)| *id == Some(ack.pkid));
+                let queued = place.and_then(|place| self.unacknowledged.remove(place));
+                let taken = matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers);
+                if let Some((_, queued)) = queued.filter(|_| !taken) {
+                    self.dropped(&queued.message, &format!("the broker says {:?}", ack.reason));
+                }
+            }
+            Packet::SubAck(ack) => {
+                let denied = |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
+                if let Some(code) = ack.return_codes.iter().find(denied) {
+                    tracing::error!(reason = ?code, "the MQTT broker denies the topics under which something can be asked for");
                 }
             }
             Packet::Publish(publish) if publish.retain => {
@@ -227,9 +279,13 @@ impl Bridge {
                 // The broker sends no more than these without an acknowledgement; what needs none may be too much.
                 let room = self.ask.capacity() > usize::from(ASKED_MAX) || publish.qos != QoS::AtMostOnce;
                 let asked = Asked { connection: self.connection, publish };
-                if !room || self.ask.try_send(asked).is_err() {
+                let refused =
+                    if room { self.ask.try_send(asked).err().map(TrySendError::into_inner) } else { Some(asked) };
+                if let Some(asked) = refused {
                     let total = self.hub.health().refused();
                     tracing::warn!(total, "the broker asks for more than can be done; a publish was dropped");
+                    // It is acknowledged all the same: the broker's window must not shrink.
+                    self.acks.push_back(asked.publish);
                 }
             }
             _ => {}
@@ -258,13 +314,21 @@ impl Bridge {
             if good_for.is_some_and(|left| left.is_zero()) {
                 continue;
             }
+            let bytes = message.payload.len() + message.topic.len() + PROPERTIES_BYTES;
+            if bytes > self.packet_bytes_max || self.unwanted.get(&message.topic).is_some_and(|size| bytes >= *size) {
+                self.dropped(&queued.message, "it is larger than the broker takes");
+                continue;
+            }
             match publish(client, message, queued.retain, good_for) {
                 Ok(()) => {
                     match good_for.and_then(|left| now.checked_add(left)) {
                         Some(expires) => self.expiring.insert(Arc::clone(&message.topic), expires),
                         None => self.expiring.remove(&message.topic),
                     };
-                    self.unacknowledged.push_back(queued);
+                    if self.unacknowledged.is_empty() {
+                        self.handed = now;
+                    }
+                    self.unacknowledged.push_back((None, queued));
                 }
                 // Until something of what it has is on its way.
                 Err(NoRoom) => return self.outbox.put_back(queued),
@@ -286,9 +350,42 @@ impl Bridge {
         }
     }
 
-    /// The connection is lost: events and results that were on their way are published again on the next one.
+    /// rumqttc has given the next message its packet identifier.
+    fn outgoing(&mut self, outgoing: &Outgoing) {
+        if let Outgoing::Publish(id) = outgoing
+            && let Some((given, _)) = self.unacknowledged.iter_mut().find(|(given, _)| given.is_none())
+        {
+            *given = Some(*id);
+        }
+    }
+
+    /// A message does not reach the broker: counted, and told once for its topic and connection.
+    fn dropped(&mut self, message: &Message, reason: &str) {
+        self.hub.health().lost(1);
+        if self.warned.insert(Arc::clone(&message.topic)) {
+            tracing::warn!(topic = %message.topic, bytes = message.payload.len(), reason, "a message did not reach the MQTT broker");
+        }
+    }
+
+    /// The topic of the first message on its way.
+    fn first(&self) -> Option<Arc<str>> {
+        self.unacknowledged.front().map(|(_, queued)| Arc::clone(&queued.message.topic))
+    }
+
+    /// The connection is lost: events and results that were on their way are published again on the next one. A message
+    /// that was the first on its way twice, or once and the answer could not be read, is what the broker cannot take.
     fn take_back(&mut self) {
-        while let Some(queued) = self.unacknowledged.pop_back() {
+        let first = self.first();
+        if first.is_some()
+            && first == self.suspect
+            && let Some((_, queued)) = self.unacknowledged.pop_front()
+        {
+            let bytes = queued.message.payload.len() + queued.message.topic.len() + PROPERTIES_BYTES;
+            self.unwanted.insert(Arc::clone(&queued.message.topic), bytes);
+            self.dropped(&queued.message, "the connection broke on it twice");
+        }
+        self.suspect = first;
+        while let Some((_, queued)) = self.unacknowledged.pop_back() {
             if !queued.message.is_retained() {
                 self.outbox.put_back(queued);
             }
@@ -305,7 +402,7 @@ impl Bridge {
                 }
                 match happened.recv().await {
                     Some(Ok(Event::Incoming(packet))) => self.incoming(packet),
-                    Some(Ok(Event::Outgoing(_))) => {}
+                    Some(Ok(Event::Outgoing(outgoing))) => self.outgoing(&outgoing),
                     Some(Err(_)) | None => return,
                 }
             }

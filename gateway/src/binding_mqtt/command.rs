@@ -198,7 +198,10 @@ impl Commands {
             let failed = json!({ "status": "failed", "error": document });
             return self.hub.publish(Message::new(topic, failed.to_string(), Kind::Event));
         }
-        tracing::warn!(?asked, %error, total, "an MQTT publish was refused, and nobody waits for the answer");
+        // Anybody can be refused as often as they like; the log is told ever more rarely.
+        if total.is_power_of_two() {
+            tracing::warn!(?asked, %error, total, "an MQTT publish was refused, and nobody waits for the answer");
+        }
     }
 }
 

@@ -134,6 +134,7 @@ impl Hub {
             return Err(TooManyFilters);
         }
         if wanted {
+            consumer.outbox.forget_initial(|topic| matches(&subscription.filter, topic));
             let of_filter = retained.values().filter(|message| matches(&subscription.filter, &message.topic));
             for message in of_filter.filter_map(current) {
                 consumer.outbox.push(subscription.queued(&message, true));
@@ -199,16 +200,19 @@ impl Hub {
 
 impl Consumer {
     /// Queues the message once, however many filters take it in, with the best of their qualities of service.
-    fn offer(&self, message: &Arc<Message>, retain: bool) {
+    fn offer(&self, message: &Arc<Message>, initial: bool) {
         if self.is_broker {
-            let retain = message.is_retained();
-            let queued =
-                Queued { message: Arc::clone(message), qos: QoS::AtLeastOnce, retain, subscriptions: Vec::new() };
-            return self.outbox.push(queued);
+            return self.outbox.push(Queued {
+                message: Arc::clone(message),
+                qos: QoS::AtLeastOnce,
+                retain: message.is_retained(),
+                initial,
+                subscriptions: Vec::new(),
+            });
         }
         let mut of_filters = self.subscriptions.iter().filter(|known| matches(&known.filter, &message.topic));
         let Some(first) = of_filters.next() else { return };
-        let mut queued = first.queued(message, retain);
+        let mut queued = first.queued(message, initial);
         for subscription in of_filters {
             if subscription.qos as u8 > queued.qos as u8 {
                 queued.qos = subscription.qos;
@@ -221,11 +225,12 @@ impl Consumer {
 }
 
 impl Subscription {
-    fn queued(&self, message: &Arc<Message>, retain: bool) -> Queued {
+    fn queued(&self, message: &Arc<Message>, initial: bool) -> Queued {
         Queued {
             message: Arc::clone(message),
             qos: self.qos,
-            retain: retain || (self.retain_as_published && message.is_retained()),
+            retain: initial || (self.retain_as_published && message.is_retained()),
+            initial,
             subscriptions: self.identifier.into_iter().collect(),
         }
     }

@@ -22,6 +22,9 @@ pub(crate) struct Queued {
     pub(crate) message: Arc<Message>,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
+    /// It is what was retained when somebody subscribed, and no news. There is at most one for each retained topic, so that
+    /// these are bounded by themselves.
+    pub(crate) initial: bool,
     /// Identifiers of the subscriptions that it matched (MQTT 5).
     pub(crate) subscriptions: Vec<usize>,
 }
@@ -36,6 +39,8 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Waiting {
     queue: VecDeque<Queued>,
+    /// News among them, and the bytes of their payloads.
+    news: usize,
     bytes: usize,
     /// Messages that found no room.
     lost: u64,
@@ -46,13 +51,13 @@ impl Outbox {
     /// does not help, the message is lost and counted.
     pub(crate) fn push(&self, queued: Queued) {
         let mut waiting = self.lock();
-        if waiting.is_full() {
+        if !queued.initial && waiting.is_full() {
             waiting.leave_out_older_values();
         }
-        if waiting.is_full() {
+        if !queued.initial && waiting.is_full() {
             waiting.lost += 1;
         } else {
-            waiting.bytes += queued.message.payload.len();
+            waiting.count(&queued);
             waiting.queue.push_back(queued);
         }
         drop(waiting);
@@ -63,22 +68,33 @@ impl Outbox {
     pub(crate) fn pop(&self) -> Option<Queued> {
         let mut waiting = self.lock();
         let queued = waiting.queue.pop_front()?;
-        waiting.bytes -= queued.message.payload.len();
+        waiting.uncount(&queued);
         Some(queued)
     }
 
     /// Puts a message back at the front: it could not leave.
     pub(crate) fn put_back(&self, queued: Queued) {
         let mut waiting = self.lock();
-        waiting.bytes += queued.message.payload.len();
+        waiting.count(&queued);
         waiting.queue.push_front(queued);
+    }
+
+    /// Nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().queue.is_empty()
+    }
+
+    /// Forgets what waits of what was retained under these topics: it is sent anew.
+    pub(crate) fn forget_initial(&self, of: impl Fn(&str) -> bool) {
+        let mut waiting = self.lock();
+        waiting.queue.retain(|queued| !(queued.initial && of(&queued.message.topic)));
     }
 
     /// Forgets what waits, but for events and results: what is retained is published anew.
     pub(crate) fn forget_retained(&self) {
         let mut waiting = self.lock();
         waiting.queue.retain(|queued| !queued.message.is_retained());
-        waiting.bytes = waiting.queue.iter().map(|queued| queued.message.payload.len()).sum();
+        waiting.count_all();
     }
 
     /// How many messages were lost since the last look.
@@ -98,19 +114,33 @@ impl Outbox {
 
 impl Waiting {
     fn is_full(&self) -> bool {
-        self.queue.len() >= MESSAGES_MAX || (self.bytes >= BYTES_MAX && !self.queue.is_empty())
+        self.news >= MESSAGES_MAX || self.bytes >= BYTES_MAX
+    }
+
+    fn count(&mut self, queued: &Queued) {
+        self.news += usize::from(!queued.initial);
+        self.bytes += if queued.initial { 0 } else { queued.message.payload.len() };
+    }
+
+    fn uncount(&mut self, queued: &Queued) {
+        self.news -= usize::from(!queued.initial);
+        self.bytes -= if queued.initial { 0 } else { queued.message.payload.len() };
+    }
+
+    fn count_all(&mut self) {
+        let news = || self.queue.iter().filter(|queued| !queued.initial);
+        (self.news, self.bytes) = (news().count(), news().map(|queued| queued.message.payload.len()).sum());
     }
 
     fn leave_out_older_values(&mut self) {
         let mut newer: HashSet<Arc<str>> = HashSet::new();
         let mut kept = VecDeque::with_capacity(self.queue.len());
         while let Some(queued) = self.queue.pop_back() {
-            if queued.message.is_value() && !newer.insert(Arc::clone(&queued.message.topic)) {
-                self.bytes -= queued.message.payload.len();
-            } else {
+            if !queued.message.is_value() || newer.insert(Arc::clone(&queued.message.topic)) {
                 kept.push_front(queued);
             }
         }
         self.queue = kept;
+        self.count_all();
     }
 }

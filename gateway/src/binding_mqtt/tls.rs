@@ -39,12 +39,14 @@ impl TlsRelay {
     pub(super) async fn start(broker: &Broker) -> Result<Self, String> {
         let config = config(broker)?;
         let name = ServerName::try_from(broker.host.clone()).map_err(|error| format!("{}: {error}", broker.host))?;
-        let tcp = TcpStream::connect((broker.host.as_str(), broker.port)).await.map_err(|error| error.to_string())?;
-        let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp);
+        let connecting = async {
+            let tcp =
+                TcpStream::connect((broker.host.as_str(), broker.port)).await.map_err(|error| error.to_string())?;
+            let connected = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+            connected.map_err(|error| format!("the TLS handshake failed: {error}"))
+        };
         let connected = tokio::time::timeout(super::broker::CONNECT_TIMEOUT, connecting).await;
-        let mut broker = connected
-            .map_err(|_| "no TLS handshake in time".to_owned())?
-            .map_err(|error| format!("the TLS handshake failed: {error}"))?;
+        let mut broker = connected.map_err(|_| "no TLS connection in time".to_owned())??;
         let folder = tempfile::Builder::new().prefix("tidegate-").tempdir().map_err(|error| error.to_string())?;
         let path = folder.path().join("mqtt");
         let listener = UnixListener::bind(&path).map_err(|error| format!("{}: {error}", path.display()))?;

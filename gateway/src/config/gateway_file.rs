@@ -47,9 +47,10 @@ pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
     }
     config.mqtt =
         top.section("mqtt").map(|section| mqtt(section, folder, config.insecure_allow_remote)).unwrap_or_default();
-    if config.mqtt != Mqtt::default() && config.name.contains(['+', '#', '/']) {
-        let hint = "its name is a level of the gateway's MQTT topics, which cannot contain these";
-        top.fault("name", "`+`, `#` and `/` are not allowed with MQTT", hint);
+    let in_topics = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if config.mqtt != Mqtt::default() && !config.name.chars().all(in_topics) {
+        let hint = "it is a level of the gateway's MQTT topics and stands in URLs; `title` may be anything";
+        top.fault("name", "with MQTT only a-z, A-Z, 0-9, `-`, `_` and `.` are allowed", hint);
     }
     config
 }
@@ -93,6 +94,12 @@ fn broker(section: Section<'_, '_>, folder: &Path) -> Option<Broker> {
             .unwrap_or(30),
         host: host.clone().unwrap_or_default(),
     };
+    if !tls && broker.ca_file.is_some() {
+        section.fault("ca-file", "without TLS there is no certificate to check", "write `tls = true`");
+    }
+    if broker.username.is_none() && broker.password_file.is_some() {
+        section.fault("password-file", "there is no user name for this password", "name one under `username`");
+    }
     section.finish();
     host.map(|_| broker)
 }

@@ -298,7 +298,7 @@ fn every_unknown_key_of_a_grant_is_told() {
 fn a_name_that_cannot_be_a_topic_and_a_broker_without_a_host_are_faults() {
     let faults = tree("name = \"a/b\"\n[mqtt]\nlisten = \"0.0.0.0:1883\"\n[mqtt.broker]\nprot = 1\n", &[]).unwrap_err();
     let expected = [
-        "/etc/tidegate/tidegate.toml:1:8: `name`: `+`, `#` and `/` are not allowed with MQTT",
+        "/etc/tidegate/tidegate.toml:1:8: `name`: with MQTT only a-z",
         "/etc/tidegate/tidegate.toml:3:10: `mqtt.listen`: 0.0.0.0:1883 is reachable from other machines",
         "/etc/tidegate/tidegate.toml:4:1: `host` is missing",
         "/etc/tidegate/tidegate.toml:5:1: unknown key `prot` in `[mqtt.broker]`\n  hint: did you mean `port`?",

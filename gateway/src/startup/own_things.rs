@@ -66,14 +66,21 @@ fn exposed(parts: &Parts, outlet: Arc<Outlet>, behavior: Behavior) -> Result<Arc
     Ok(Arc::new(ExposedThing::new(id, format!("/things/{name}"), outlet, behavior)))
 }
 
-/// Observers of `health` hear when a handler comes to stand otherwise.
+/// How often observers of `health` hear of it at least.
+const HEALTH_EVERY: Duration = Duration::from_secs(10);
+
+/// Observers of `health` hear when a handler comes to stand otherwise, and from time to time.
 fn publish_health(outlet: Arc<Outlet>, health: Arc<Health>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut changed = health.changed();
         loop {
             publish(&outlet, "health", health.answer());
-            if changed.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = changed.changed() => if changed.is_err() {
+                    return;
+                },
+                // Up time and memory change by themselves.
+                () = tokio::time::sleep(HEALTH_EVERY) => {}
             }
         }
     })

@@ -98,3 +98,20 @@ fn a_retained_command_is_not_carried_out() -> Result<()> {
     ensure!(gateway.client().value("/things/lamp/properties/on")? == false);
     Ok(())
 }
+
+#[test]
+fn what_a_broker_is_too_small_for_does_not_hold_up_the_rest() -> Result<()> {
+    // A Thing Description is larger: it is refused by name, or the connection breaks on it.
+    for limit in ["max_packet_size 4000\n", "message_size_limit 4000\n"] {
+        let broker = Mosquitto::start_with(&format!("allow_anonymous true\n{limit}"))?;
+        let gateway = site(&configuration(broker.address()))?.start()?;
+        let mut subscriber = Subscriber::start(broker.address(), Protocol::V5, &["tidegate/#"], &["-q", "1"])?;
+        let is = |message: &mqtt::Message| message.topic.ends_with("lamp/properties/on");
+        ensure!(subscriber.until("the lamp's value", is)?.value()? == false, "{limit}");
+        eventually("it is told what was not taken", DEADLINE, || {
+            let mqtt = gateway.client().value("/things/gateway/properties/mqtt")?;
+            Ok((mqtt["lost"].as_u64() > Some(0)).then_some(()))
+        })?;
+    }
+    Ok(())
+}

@@ -1,10 +1,13 @@
 //! The gateway's own MQTT endpoint: sessions, wills, events.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tests::{
     eventually,
     mqtt::{Paho, Protocol, Subscriber},
+    site::HOST_MONITOR,
 };
 
 use super::{DEADLINE, Place, topic};
@@ -70,5 +73,33 @@ fn a_things_status_follows_its_handler() -> Result<()> {
     paho.publish(&topic("laboratory/actions/misbehave"), r#"{"how":"trap"}"#, &Value::Null)?;
     let number = place.gateway.client().value("/things/laboratory/properties/number")?;
     number.as_f64().context("no number")?;
+    Ok(())
+}
+
+#[test]
+fn more_retained_messages_than_an_outbox_holds_reach_a_subscriber() -> Result<()> {
+    // Each has some ten topics: more than a thousand together.
+    let site = super::site("[mqtt]\nlisten = \"127.0.0.1:0\"\n")?;
+    for number in 0..110 {
+        site.thing(&format!("host-{number}"), HOST_MONITOR)?;
+    }
+    let gateway = site.start()?;
+    let mut subscriber = Subscriber::start(gateway.mqtt()?, Protocol::V5, &["tidegate/#"], &["-q", "1"])?;
+    let mut seen = BTreeSet::new();
+    while seen.len() < 112 {
+        let message = subscriber.until("a status", |message| message.topic.ends_with("/status"))?;
+        seen.insert(message.topic);
+    }
+    drop(subscriber);
+    // And at the end each is told that it is offline.
+    let mut subscriber = Subscriber::start(gateway.mqtt()?, Protocol::V5, &[&topic("+/status")], &["-q", "1"])?;
+    for _ in 0..112 {
+        subscriber.next_message()?;
+    }
+    gateway.stop()?;
+    for _ in 0..112 {
+        let last = subscriber.until("offline", |message| message.text() == "offline")?;
+        ensure!(last.topic.ends_with("/status"), "{last:?}");
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! order when they are done; a client that goes away does not stop them. What a client does not take waits in its bounded
 //! outbox; one that lets it overflow is disconnected, so nothing is left out behind its back.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,11 @@ use crate::lobby::Newcomer;
 const STALL: Duration = Duration::from_secs(30);
 /// Publishes of a client that may wait for their turn, and messages to it that may wait to be acknowledged.
 const IN_FLIGHT_MAX: u16 = 32;
+/// Publishes of a client that may wait before those, and the bytes of their payloads.
+const WAITING_MAX: usize = 1_024;
+const WAITING_BYTES_MAX: usize = 1 << 20;
+/// A write that takes longer than this waited for the client.
+const LONG_WRITE: Duration = Duration::from_millis(500);
 /// How much a packet may carry beside its payload, in bytes.
 const AROUND_PAYLOAD: usize = 64 << 10;
 /// How much is written at once, in bytes.
@@ -60,9 +65,17 @@ pub(super) struct Session {
     will: Option<command::Publish>,
     commands: mpsc::Sender<Asked>,
     done: mpsc::Receiver<Done>,
-    /// A publish that found no room among those that wait; nothing is read before it has.
-    held: Option<Asked>,
+    /// Publishes that wait for their turn. When there are too many, nothing more is read.
+    waiting: VecDeque<Asked>,
+    /// Bytes of their payloads.
+    waiting_bytes: usize,
+    /// Since when the client has left its window full.
+    full_since: Option<Instant>,
+    /// Whether the client wants to hear reasons (MQTT 5, Request Problem Information).
+    wants_reasons: bool,
     out: BytesMut,
+    /// A packet may be half written: nothing can be said behind it.
+    writing: bool,
 }
 
 /// A publish of the client on its way.
@@ -182,8 +195,12 @@ impl Session {
             will,
             commands,
             done,
-            held: None,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            full_since: None,
+            wants_reasons: properties.request_problem_info != Some(0),
             out: BytesMut::new(),
+            writing: false,
         };
         let acknowledged = session.acknowledgement(properties.session_expiry_interval.is_some());
         // A CONNACK always fits.
@@ -226,8 +243,9 @@ impl Session {
         let (outbox, commands) = (Arc::clone(&self.outbox), self.commands.clone());
         let packet_bytes_max = self.endpoint.commands.payload_bytes_max() + AROUND_PAYLOAD;
         let mut heard = Instant::now();
+        let mut stopping = false;
         loop {
-            while self.held.is_none()
+            while self.reads()
                 && let Some(packet) = codec::read(self.version, incoming, packet_bytes_max)?
             {
                 if let Some(end) = self.packet(packet)? {
@@ -236,36 +254,57 @@ impl Session {
             }
             self.messages()?;
             if !self.out.is_empty() {
+                self.writing = true;
+                let began = Instant::now();
                 let written = timeout(STALL, writer.write_all(&self.out)).await;
                 written.map_err(|_| End::Lost)?.map_err(|_| End::Lost)?;
+                self.writing = false;
                 self.out.clear();
+                if began.elapsed() >= LONG_WRITE {
+                    // Nothing was read meanwhile, and the client took what was written: it is there.
+                    heard = Instant::now();
+                }
                 continue;
             }
-            let until = self.keep_alive.map(|keep_alive| heard + keep_alive);
+            if stopping && self.in_flight.is_empty() && self.outbox.is_empty() {
+                return Ok(End::Stopping);
+            }
+            let silent = self.keep_alive.filter(|_| self.reads()).map(|keep_alive| heard + keep_alive);
+            let stalled = self.full_since.map(|since| since + STALL);
             tokio::select! {
-                read = reader.read_buf(incoming), if self.held.is_none() => match read {
+                // What has come is looked at before it is said that nothing came.
+                biased;
+                Some(done) = self.done.recv() => self.acknowledge(done)?,
+                read = reader.read_buf(incoming), if self.reads() => match read {
                     Ok(0) | Err(_) => return Err(End::Lost),
                     Ok(_) => heard = Instant::now(),
                 },
-                permit = commands.reserve(), if self.held.is_some() => {
-                    if let (Ok(permit), Some(held)) = (permit, self.held.take()) {
-                        permit.send(held);
+                permit = commands.reserve(), if !self.waiting.is_empty() => {
+                    if !self.reads() {
+                        heard = Instant::now();
+                    }
+                    if let (Ok(permit), Some(asked)) = (permit, self.waiting.pop_front()) {
+                        self.waiting_bytes -= asked.publish.payload.len();
+                        permit.send(asked);
                     }
                 }
-                Some(done) = self.done.recv() => self.acknowledge(done)?,
                 () = outbox.filled(), if self.in_flight.len() < self.in_flight_max => {}
-                () = tokio::time::sleep_until(until.unwrap_or(heard)), if until.is_some() && self.held.is_none() => {
+                () = true_now(&mut closed), if !stopping => stopping = true,
+                () = tokio::time::sleep_until(silent.unwrap_or(heard)), if silent.is_some() => {
                     let detail = "nothing was heard for one and a half times the keep-alive";
                     return Err(Refused::new(DisconnectReasonCode::KeepAliveTimeout, detail).into());
                 }
-                () = true_now(&mut closed) => {
-                    self.messages()?;
-                    let _gone = timeout(STALL, writer.write_all(&self.out)).await;
-                    self.out.clear();
-                    return Ok(End::Stopping);
+                () = tokio::time::sleep_until(stalled.unwrap_or(heard)), if stalled.is_some() => {
+                    let detail = "nothing of what was sent was acknowledged";
+                    return Err(Refused::new(DisconnectReasonCode::QuotaExceeded, detail).into());
                 }
             }
         }
+    }
+
+    /// Whether more of the client's packets can be taken.
+    fn reads(&self) -> bool {
+        self.waiting.len() < WAITING_MAX && self.waiting_bytes < WAITING_BYTES_MAX
     }
 
     fn packet(&mut self, packet: Packet) -> Result<Option<End>, Refused> {
@@ -273,6 +312,7 @@ impl Session {
             Packet::Publish(publish) => self.publish(publish)?,
             Packet::PubAck(ack) => {
                 self.in_flight.remove(&ack.pkid);
+                self.full_since = None;
             }
             Packet::Subscribe(subscribe) => self.subscribe(subscribe)?,
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe)?,
@@ -317,9 +357,8 @@ impl Session {
             response_topic: properties.response_topic,
             correlation: properties.correlation_data,
         };
-        if let Err(mpsc::error::TrySendError::Full(asked)) = self.commands.try_send(Asked { packet_id, publish }) {
-            self.held = Some(asked);
-        }
+        self.waiting_bytes += publish.payload.len();
+        self.waiting.push_back(Asked { packet_id, publish });
         Ok(())
     }
 
@@ -351,6 +390,10 @@ impl Session {
             };
             let reason_string = Some(detail.chars().take(1_000).collect());
             ack.properties = Some(PubAckProperties { reason_string, user_properties: Vec::new() });
+        }
+        // The reason is left out where it is not wanted, or makes the packet too large (MQTT 5.0 section 3.4.2.2.2).
+        if !self.wants_reasons || ack.size() + 2 > self.packet_bytes_max {
+            ack.properties = None;
         }
         self.put(Packet::PubAck(ack))
     }
@@ -419,9 +462,12 @@ impl Session {
         {
             if queued.qos != QoS::AtMostOnce && self.in_flight.len() >= self.in_flight_max {
                 self.outbox.put_back(queued);
-                return Ok(());
+                break;
             }
             self.message(&queued)?;
+        }
+        if self.in_flight.len() >= self.in_flight_max {
+            self.full_since.get_or_insert_with(Instant::now);
         }
         Ok(())
     }
@@ -472,21 +518,19 @@ impl Session {
             End::Stopping => (Some((DisconnectReasonCode::ServerShuttingDown, "the gateway stops".to_owned())), false),
             End::Refused(refused) => (Some((refused.reason, refused.detail)), true),
         };
-        if will && let Some(publish) = self.will.take() {
-            // Through the same queue: what the client asked for before comes first.
-            let asked = self.held.take().into_iter().chain([Asked { packet_id: None, publish }]);
-            for asked in asked {
-                if self.commands.send(asked).await.is_err() {
-                    tracing::error!(client = self.identifier, "a will could not be carried out");
-                }
-            }
+        // Through the same queue: what the client asked for before comes first.
+        let will = self.will.take().filter(|_| will).map(|publish| Asked { packet_id: None, publish });
+        self.waiting.extend(will);
+        if !self.waiting.is_empty() {
+            tokio::spawn(hand_over(std::mem::take(&mut self.waiting), self.commands.clone()));
         }
         let Some((reason_code, detail)) = said else { return };
         tracing::debug!(peer = %self.peer, client = self.identifier, detail, "an MQTT client was disconnected");
-        if self.version == Version::V5 {
-            let properties = Some(DisconnectProperties {
+        if self.version == Version::V5 && !self.writing {
+            let reason_string = Some(detail).filter(|detail| detail.len() + 16 <= self.packet_bytes_max);
+            let properties = reason_string.map(|reason| DisconnectProperties {
                 session_expiry_interval: None,
-                reason_string: Some(detail),
+                reason_string: Some(reason),
                 user_properties: Vec::new(),
                 server_reference: None,
             });
@@ -496,6 +540,15 @@ impl Session {
             }
         }
         let _gone = timeout(Duration::from_secs(1), stream.shutdown()).await;
+    }
+}
+
+/// Hands over what a client that is gone had asked for.
+async fn hand_over(waiting: VecDeque<Asked>, commands: mpsc::Sender<Asked>) {
+    for asked in waiting {
+        if commands.send(asked).await.is_err() {
+            return tracing::error!("what a client had asked for could not be carried out");
+        }
     }
 }
 
