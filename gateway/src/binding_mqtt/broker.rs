@@ -73,6 +73,7 @@ pub(super) async fn run(broker: Broker, hub: Arc<Hub>, commands: Arc<Commands>, 
         packet_bytes_max: usize::MAX,
         unwanted: HashMap::new(),
         suspect: None,
+        unreadable: false,
         warned: HashSet::new(),
         acks: VecDeque::new(),
         expiring: HashMap::new(),
@@ -91,9 +92,9 @@ pub(super) async fn run(broker: Broker, hub: Arc<Hub>, commands: Arc<Commands>, 
         let Ended::Lost(reason) = ended else { break };
         bridge.hub.health().broker("disconnected");
         tracing::warn!(host = broker.host, port = broker.port, reason, "no connection to the MQTT broker");
-        bridge.take_back();
-        let good = began.elapsed() >= GOOD || bridge.progress > began;
-        pause = if good { PAUSE_MIN } else { (2 * pause).min(PAUSE_MAX) };
+        let progressed = bridge.progress > began;
+        bridge.take_back(progressed);
+        pause = if progressed || began.elapsed() >= GOOD { PAUSE_MIN } else { (2 * pause).min(PAUSE_MAX) };
         tokio::select! {
             () = true_now(&mut stop) => break,
             () = tokio::time::sleep(pause) => {}
@@ -168,8 +169,10 @@ struct Bridge {
     packet_bytes_max: usize,
     /// Topics that a broker would not take, and how large the message was: others of that size are not tried again.
     unwanted: HashMap<Arc<str>, usize>,
-    /// What was the first on its way when the last connection broke.
-    suspect: Option<Arc<str>>,
+    /// What was the first on its way when the last connection broke, on which nothing was acknowledged.
+    suspect: Option<Arc<Message>>,
+    /// The last connection broke because an acknowledgement could not be read.
+    unreadable: bool,
     /// Topics about which something was said on this connection.
     warned: HashSet<Arc<str>>,
     /// Acknowledgements that rumqttc had no room for.
@@ -207,10 +210,8 @@ impl Bridge {
                     }
                     Some(Ok(Event::Outgoing(outgoing))) => self.outgoing(&outgoing),
                     Some(Err(error)) => {
-                        if matches!(error, ConnectionError::MqttState(_)) {
-                            // rumqttc does not know every reason that an acknowledgement can have.
-                            self.suspect = self.first();
-                        }
+                        // rumqttc does not know every reason that an acknowledgement can have.
+                        self.unreadable = matches!(error, ConnectionError::MqttState(_));
                         return Ended::Lost(error.to_string());
                     }
                     None => return Ended::Lost("its task ended".to_owned()),
@@ -314,7 +315,7 @@ impl Bridge {
             if good_for.is_some_and(|left| left.is_zero()) {
                 continue;
             }
-            let bytes = message.payload.len() + message.topic.len() + PROPERTIES_BYTES;
+            let bytes = packet_bytes(message);
             if bytes > self.packet_bytes_max || self.unwanted.get(&message.topic).is_some_and(|size| bytes >= *size) {
                 self.dropped(&queued.message, "it is larger than the broker takes");
                 continue;
@@ -367,24 +368,21 @@ impl Bridge {
         }
     }
 
-    /// The topic of the first message on its way.
-    fn first(&self) -> Option<Arc<str>> {
-        self.unacknowledged.front().map(|(_, queued)| Arc::clone(&queued.message.topic))
-    }
-
     /// The connection is lost: events and results that were on their way are published again on the next one. A message
     /// that was the first on its way twice, or once and the answer could not be read, is what the broker cannot take.
-    fn take_back(&mut self) {
-        let first = self.first();
-        if first.is_some()
-            && first == self.suspect
+    fn take_back(&mut self, progressed: bool) {
+        let first = self.unacknowledged.front().map(|(_, queued)| Arc::clone(&queued.message));
+        let again = || self.suspect.as_ref().zip(first.as_ref()).is_some_and(|(before, now)| is_same(before, now));
+        if (std::mem::take(&mut self.unreadable) || (!progressed && again()))
             && let Some((_, queued)) = self.unacknowledged.pop_front()
         {
-            let bytes = queued.message.payload.len() + queued.message.topic.len() + PROPERTIES_BYTES;
-            self.unwanted.insert(Arc::clone(&queued.message.topic), bytes);
-            self.dropped(&queued.message, "the connection broke on it twice");
+            let message = &queued.message;
+            if message.is_retained() {
+                self.unwanted.insert(Arc::clone(&message.topic), packet_bytes(message));
+            }
+            self.dropped(message, "the connection broke on it");
         }
-        self.suspect = first;
+        self.suspect = first.filter(|_| !progressed);
         while let Some((_, queued)) = self.unacknowledged.pop_back() {
             if !queued.message.is_retained() {
                 self.outbox.put_back(queued);
@@ -415,6 +413,17 @@ impl Bridge {
             let _late = tokio::time::timeout(DRAIN, gone).await;
         }
     }
+}
+
+/// How large its packet is, at most.
+fn packet_bytes(message: &Message) -> usize {
+    message.payload.len() + message.topic.len() + PROPERTIES_BYTES
+}
+
+/// Whether it is the same message once more: what is retained is made anew for each connection.
+fn is_same(before: &Arc<Message>, now: &Arc<Message>) -> bool {
+    let anew = now.is_retained() && before.topic == now.topic && before.payload.len() == now.payload.len();
+    Arc::ptr_eq(before, now) || anew
 }
 
 /// Ends the polling with the connection.
