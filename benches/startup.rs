@@ -20,11 +20,19 @@ fn main() -> Result<()> {
     let median = milliseconds(500);
     let what = "start to the first 200 of the load average, ms";
     table.row([what.to_owned(), format!("{median:.1}"), format!("{:.1}", milliseconds(1000))]);
-    let resident = demo_resident_mb()?;
-    table.row(["resident memory with the demo's Things, MB".to_owned(), format!("{resident:.1}"), String::new()]);
+    let (first, site) = demo_resident_mb(Site::new()?)?;
+    table.row([
+        "resident memory with the demo's Things, first start, MB".to_owned(),
+        format!("{first:.1}"),
+        String::new(),
+    ]);
+    let (resident, _) = demo_resident_mb(site)?;
+    table.row(["the same, any later start, MB".to_owned(), format!("{resident:.1}"), String::new()]);
     table.promise(&format!("start <= {START_MS} ms"), median, median <= START_MS);
     table.promise(&format!("resident <= {RESIDENT_MB} MB"), resident, resident <= RESIDENT_MB);
-    table.note(format!("{STARTS} starts with a warm cache, each after a clean stop"));
+    table.note(format!(
+        "{STARTS} starts with a warm cache, each after a clean stop; the first start of the demo compiles all handlers"
+    ));
     table.publish()
 }
 
@@ -52,8 +60,8 @@ fn timed(site: Site) -> Result<(Site, std::time::Duration)> {
 }
 
 /// After every Thing has been read once.
-fn demo_resident_mb() -> Result<f64> {
-    let gateway = Gateway::start_as(&profile_folder()?.join("tidegate"), &["demo"], Site::new()?)?;
+fn demo_resident_mb(site: Site) -> Result<(f64, Site)> {
+    let gateway = Gateway::start_as(&profile_folder()?.join("tidegate"), &["demo"], site)?;
     let client = gateway.client();
     let things = client.value("/things")?;
     for thing in things.as_array().context("the directory is no list")? {
@@ -63,5 +71,6 @@ fn demo_resident_mb() -> Result<f64> {
             client.get(href)?;
         }
     }
-    machine::resident_mb(gateway.id()).context("the gateway has ended")
+    let resident = machine::resident_mb(gateway.id()).context("the gateway has ended")?;
+    Ok((resident, gateway.stop()?.1))
 }
