@@ -87,6 +87,34 @@ fn a_broker_that_accepts_and_never_answers_hinders_nobody() -> Result<()> {
 }
 
 #[test]
+fn a_broker_is_spoken_to_by_tls_if_its_certificate_is_trusted() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).map(|()| path)
+    };
+    let (certificate, key) = (file("a.pem", signed.cert.pem())?, file("a.key", signed.signing_key.serialize_pem())?);
+    // Debian's mosquitto goes on as a user of its own, who must be able to read them.
+    let tls =
+        format!("user root\ncertfile {}\nkeyfile {}\nallow_anonymous true\n", certificate.display(), key.display());
+    let broker = Mosquitto::start_with(&tls)?;
+    let trusting = |authority: &std::path::Path| {
+        format!("{}tls = true\nca-file = {:?}\n", configuration(broker.address()), authority.display().to_string())
+    };
+    let gateway = site(&trusting(&certificate))?.start()?;
+    connected(&gateway)?;
+    gateway.stop()?;
+    let stranger = file("b.pem", other.cert.pem())?;
+    let gateway = site(&trusting(&stranger))?.start()?;
+    eventually("it is told why", DEADLINE, || Ok(gateway.output().contains("the TLS handshake failed").then_some(())))?;
+    let mqtt = gateway.client().value("/things/gateway/properties/mqtt")?;
+    ensure!(mqtt["broker"] == "disconnected", "{mqtt}");
+    Ok(())
+}
+
+#[test]
 fn a_retained_command_is_not_carried_out() -> Result<()> {
     let broker = Mosquitto::start()?;
     mqtt::publish(broker.address(), Protocol::V5, &topic("lamp/properties/on/set"), b"true", &["-r"])?;
