@@ -137,11 +137,12 @@ impl Observation {
                     }
                 }
                 (Woken::Lagged(missed), _) => self.catch_up(missed),
-                (Woken::Lapse, Some((name, _))) => {
+                // An equal value that was published meanwhile is no news, but the reading is good for longer.
+                (Woken::Lapse, Some((name, _))) if self.outlet.published.lapsed(&name, Instant::now()) => {
                     self.lapsed.insert(Arc::clone(&name));
                     return Some(ObservedItem::Lapsed { name });
                 }
-                (Woken::Lapse, None) => {}
+                (Woken::Lapse, _) => {}
             }
         }
     }

@@ -120,3 +120,18 @@ async fn a_lapse_is_told_and_a_heartbeat_comes_at_once() {
     let seen = until(&mut stream, ": lapsed on\n\n").await;
     assert!(seen.contains("data: true"), "{seen}");
 }
+
+#[tokio::test]
+async fn a_reading_that_is_taken_again_in_time_has_not_lapsed() {
+    let bed = Bed::new();
+    let mut stream = stream(&bed, "/things/lamp/properties/on", &[SSE]).await;
+    until(&mut stream, ":\n\n").await;
+    bed.lamp.publish("on", Answer::now(Value::Boolean(true)), Duration::from_millis(100)).unwrap();
+    until(&mut stream, "data: true").await;
+    // The observer waits for the first reading's end; the same value again is no news.
+    let mut lapsed = std::pin::pin!(until(&mut stream, ": lapsed on\n\n"));
+    assert!(tokio::time::timeout(Duration::from_millis(10), lapsed.as_mut()).await.is_err());
+    bed.lamp.publish("on", Answer::now(Value::Boolean(true)), Duration::from_secs(60)).unwrap();
+    let lapsed = tokio::time::timeout(Duration::from_millis(300), lapsed).await;
+    assert!(lapsed.is_err(), "{lapsed:?}");
+}
