@@ -21,6 +21,16 @@ pub enum ContentType {
     Other(Arc<str>),
 }
 
+/// How good a reading is, in the words of every binding; the gateway itself says whether hardware was simulated.
+pub(crate) fn quality_word(quality: Quality, simulated: bool) -> &'static str {
+    match (quality, simulated) {
+        (Quality::Good, false) => "good",
+        (Quality::Good, true) => "good; simulated",
+        (Quality::Uncertain, false) => "uncertain",
+        (Quality::Uncertain, true) => "uncertain; simulated",
+    }
+}
+
 /// A property's value, ready to leave.
 #[derive(Debug, Clone)]
 pub struct Reading {

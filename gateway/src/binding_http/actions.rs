@@ -17,7 +17,7 @@ use super::stamp::{JSON, NO_CACHE};
 use super::target::{Target, context};
 use super::{Shared, body, status};
 use crate::exposed_thing::{ActionStatus, Invoked};
-use crate::interaction::{AffordanceKind, Payload};
+use crate::interaction::AffordanceKind;
 use crate::td::MEDIA_WASM;
 
 const MEDIA_JSON: &str = "application/json";
@@ -38,8 +38,6 @@ pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Req
         let media = action.input.as_ref().and_then(|input| input.media.as_deref()).unwrap_or(MEDIA_JSON);
         body::input(request, media, http.body_limits()).await?
     };
-    // wotpy sends a JSON null where there is no input.
-    let input = input.filter(|input| action.input.is_some() || *input != Payload::Json(Value::Null));
     Ok(match target.thing.invoke_action(&target.name, input, context).await? {
         Invoked::Done(None) => StatusCode::NO_CONTENT.into_response(),
         Invoked::Done(Some(output)) => ([(CONTENT_TYPE, JSON)], Body::from(output)).into_response(),

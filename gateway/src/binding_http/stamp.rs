@@ -11,7 +11,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::reading::{ContentType, Quality, Reading};
+use crate::reading::{ContentType, Reading, quality_word};
 
 /// How good the reading is; the word of the readings themselves (no registered header says it).
 pub(crate) const READING_QUALITY: HeaderName = HeaderName::from_static("reading-quality");
@@ -70,7 +70,8 @@ pub(crate) fn stamp(headers: &mut HeaderMap, reading: &Reading, now: Instant, no
     headers.reserve(12);
     headers.insert(LAST_MODIFIED, date);
     headers.insert(AGE, age);
-    headers.insert(READING_QUALITY, quality(reading.quality, reading.simulated));
+    let quality = quality_word(reading.quality, reading.simulated);
+    headers.insert(READING_QUALITY, HeaderValue::from_static(quality));
     headers.insert(CACHE_CONTROL, NO_CACHE);
     // The same URL gives a stream to who asks for one.
     headers.insert(VARY, HeaderValue::from_static("accept"));
@@ -88,18 +89,10 @@ pub(crate) fn stamp(headers: &mut HeaderMap, reading: &Reading, now: Instant, no
     }
 }
 
-fn quality(quality: Quality, simulated: bool) -> HeaderValue {
-    HeaderValue::from_static(match (quality, simulated) {
-        (Quality::Good, false) => "good",
-        (Quality::Good, true) => "good; simulated",
-        (Quality::Uncertain, false) => "uncertain",
-        (Quality::Uncertain, true) => "uncertain; simulated",
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::Quality;
     use bytes::Bytes;
     use std::time::Duration;
 

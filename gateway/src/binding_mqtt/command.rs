@@ -131,13 +131,8 @@ impl Commands {
     async fn invoke(&self, thing: &str, name: &str, payload: &Bytes, to: &Answers) -> Result<(), InteractionError> {
         let thing = self.servient.thing(thing)?;
         let description = thing.description();
-        let action = description.actions.get(name);
-        let media = action.and_then(|action| action.input.as_ref()?.media.clone());
-        let takes_input = action.is_some_and(|action| action.input.is_some());
+        let media = description.actions.get(name).and_then(|action| action.input.as_ref()?.media.clone());
         let input = self.input(payload, media.as_deref())?;
-        // Some clients send a JSON null, or an empty object, where there is no input.
-        let nothing = |input: &Payload| matches!(input, Payload::Json(Value::Null));
-        let input = input.filter(|input| takes_input || !nothing(input));
         match thing.invoke_action(name, input, Context::anonymous()).await? {
             Invoked::Done(output) => {
                 let (status, body) = output.map_or((204, Bytes::from_static(b"null")), |output| (200, output));

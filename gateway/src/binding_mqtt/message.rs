@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 
 use crate::exposed_thing::ExposedThing;
-use crate::reading::Quality;
+use crate::reading::{Quality, quality_word};
 use crate::utc::Rfc3339;
 
 /// A message on its way to whoever subscribed.
@@ -93,22 +93,12 @@ impl Message {
             let age = Instant::now().saturating_duration_since(stamp.taken);
             let taken = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
             properties.push(("taken".to_owned(), Rfc3339(taken).to_string()));
-            properties.push(("quality".to_owned(), stamp.word().to_owned()));
+            let quality = quality_word(stamp.quality, stamp.simulated);
+            properties.push(("quality".to_owned(), quality.to_owned()));
         }
         if let Some(reply) = &self.reply {
             properties.push(("status".to_owned(), reply.status.to_string()));
         }
         properties
-    }
-}
-
-impl Stamp {
-    fn word(self) -> &'static str {
-        match (self.quality, self.simulated) {
-            (Quality::Good, false) => "good",
-            (Quality::Good, true) => "good; simulated",
-            (Quality::Uncertain, false) => "uncertain",
-            (Quality::Uncertain, true) => "uncertain; simulated",
-        }
     }
 }

@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 
 use super::message::Message;
 
-/// Messages that wait.
+/// News that may wait.
 const MESSAGES_MAX: usize = 1_024;
-/// Bytes of their payloads, beyond the first message.
+/// Bytes of their payloads; the message that reaches this is still taken.
 const BYTES_MAX: usize = 4 << 20;
 
 /// A message for one consumer.

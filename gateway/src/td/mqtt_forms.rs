@@ -13,7 +13,7 @@ use crate::exposed_thing::ExposedThing;
 /// Adds the forms of every place where the topics of `thing` are served. The Thing of a handler has none: a component is no
 /// message.
 pub(super) fn add(described: &mut Thing, thing: &ExposedThing, origin: &str, config: &Config) {
-    if thing.path().ends_with("/handler") {
+    if thing.path().ends_with(super::HANDLER) {
         return;
     }
     let own = config.mqtt.listen.map(|listen| format!("mqtt://{}:{}", host(origin), listen.port()));

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Result, ensure};
+use serde_json::json;
 use tests::{
     eventually,
-    mqtt::{Paho, Protocol, Subscriber},
-    site::HOST_MONITOR,
+    mqtt::{Message, Paho, Protocol, Subscriber},
+    site::{HOST_MONITOR, LABORATORY},
 };
 
 use super::{DEADLINE, Place, topic};
@@ -64,15 +64,17 @@ fn a_session_is_not_kept_and_the_client_is_told() -> Result<()> {
 }
 
 #[test]
-fn a_things_status_follows_its_handler() -> Result<()> {
-    let place = Place::endpoint()?;
-    let mut subscriber = Subscriber::start(place.address, Protocol::V5, &[&topic("laboratory/status")], &[])?;
-    ensure!(subscriber.next_message()?.text() == "online");
-    let mut paho = Paho::connect(place.address, Protocol::V5, &Value::Null)?;
-    // A trap at once: rebuilt so fast that nobody needs to hear of it, so the Thing still answers.
-    paho.publish(&topic("laboratory/actions/misbehave"), r#"{"how":"trap"}"#, &Value::Null)?;
-    let number = place.gateway.client().value("/things/laboratory/properties/number")?;
-    number.as_f64().context("no number")?;
+fn a_thing_whose_handler_does_not_stay_up_is_offline() -> Result<()> {
+    let site = super::site("[mqtt]\nlisten = \"127.0.0.1:0\"\n")?;
+    site.thing("laboratory", &format!("{LABORATORY}[settings]\nmisbehave = \"later:trap\"\n"))?;
+    let gateway = site.start()?;
+    let filters = [topic("laboratory/status"), topic("lamp/status")];
+    let filters = filters.each_ref().map(String::as_str);
+    let mut subscriber = Subscriber::start(gateway.mqtt()?, Protocol::V5, &filters, &[])?;
+    let offline = |message: &Message| message.topic == filters[0] && message.text() == "offline";
+    subscriber.until("the laboratory is offline", offline)?;
+    let mut subscriber = Subscriber::start(gateway.mqtt()?, Protocol::V5, &[filters[1]], &[])?;
+    ensure!(subscriber.next_message()?.text() == "online", "its neighbour");
     Ok(())
 }
 

@@ -153,6 +153,7 @@ impl Session {
         wanted: Connect,
         will: Option<LastWill>,
     ) -> Result<Self, (ConnectReturnCode, String)> {
+        let mut assigned = false;
         let identifier = match wanted.client_id {
             id if id.len() > IDENTIFIER_BYTES_MAX || id.contains('\0') => {
                 let detail = format!("a client identifier has at most {IDENTIFIER_BYTES_MAX} bytes and no NUL");
@@ -163,7 +164,10 @@ impl Session {
                 let detail = "a session that is to be kept needs a client identifier".to_owned();
                 return Err((ConnectReturnCode::ClientIdentifierNotValid, detail));
             }
-            _ => format!("tidegate-{}", Uuid::new_v4().simple()),
+            _ => {
+                assigned = true;
+                format!("tidegate-{}", Uuid::new_v4().simple())
+            }
         };
         let properties = wanted.properties.unwrap_or_default();
         if let Some(method) = properties.authentication_method {
@@ -202,7 +206,7 @@ impl Session {
             out: BytesMut::new(),
             writing: false,
         };
-        let acknowledged = session.acknowledgement(properties.session_expiry_interval.is_some());
+        let acknowledged = session.acknowledgement(assigned, properties.session_expiry_interval.is_some());
         // A CONNACK always fits.
         let _written = session.put(acknowledged);
         tracing::debug!(%peer, client = session.identifier, ?version, "an MQTT client came");
@@ -210,7 +214,7 @@ impl Session {
     }
 
     /// CONNACK, with what this endpoint offers.
-    fn acknowledgement(&self, asked_to_be_kept: bool) -> Packet {
+    fn acknowledgement(&self, assigned: bool, asked_to_be_kept: bool) -> Packet {
         let packet_bytes_max = self.endpoint.commands.payload_bytes_max() + AROUND_PAYLOAD;
         let properties = ConnAckProperties {
             // Sessions end with their connection.
@@ -218,7 +222,7 @@ impl Session {
             receive_max: Some(IN_FLIGHT_MAX),
             max_qos: Some(1),
             max_packet_size: u32::try_from(packet_bytes_max).ok(),
-            assigned_client_identifier: Some(self.identifier.clone()).filter(|id| id.starts_with("tidegate-")),
+            assigned_client_identifier: assigned.then(|| self.identifier.clone()),
             shared_subscription_available: Some(0),
             ..connect::no_properties()
         };
