@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, Filter, LastWill, Packet, PubAckReason, Publish, PublishProperties, SubscribeReasonCode,
 };
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::mqttbytes::{Error as Unreadable, QoS};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use rumqttc::{Outgoing, Transport};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
@@ -211,7 +211,12 @@ impl Bridge {
                     Some(Ok(Event::Outgoing(outgoing))) => self.outgoing(&outgoing),
                     Some(Err(error)) => {
                         // rumqttc does not know every reason that an acknowledgement can have.
-                        self.unreadable = matches!(error, ConnectionError::MqttState(_));
+                        self.unreadable = matches!(
+                            error,
+                            ConnectionError::MqttState(StateError::Deserialization(
+                                Unreadable::InvalidConnectReturnCode(_) | Unreadable::InvalidReason(_)
+                            ))
+                        );
                         return Ended::Lost(error.to_string());
                     }
                     None => return Ended::Lost("its task ended".to_owned()),

@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::{
     eventually,
     mqtt::{Message, Paho, Protocol, Subscriber},
-    site::{HOST_MONITOR, LABORATORY},
+    site::{CLIMATE, HOST_MONITOR, LABORATORY},
 };
 
 use super::{DEADLINE, Place, topic};
@@ -60,6 +60,27 @@ fn a_session_is_not_kept_and_the_client_is_told() -> Result<()> {
     again.subscribe(&topic("lamp/status"), 1)?;
     let first = again.next_message()?;
     ensure!(first.topic == topic("lamp/status"), "no subscription was kept: {first:?}");
+    Ok(())
+}
+
+#[test]
+fn a_sensor_that_is_silent_is_stale_until_it_answers_again() -> Result<()> {
+    let site = super::site("[mqtt]\nlisten = \"127.0.0.1:0\"\n")?;
+    site.thing("climate", CLIMATE)?;
+    let gateway = site.start()?;
+    let fail = |fault: &str| {
+        let input = json!({ "part": "bme280", "fault": fault });
+        gateway.client().json("POST", "/things/board/actions/fail", &input)?.expect(204).map(drop)
+    };
+    let status = topic("climate/status");
+    let mut subscriber = Subscriber::start(gateway.mqtt()?, Protocol::V5, &[&status, &topic("climate/events/+")], &[])?;
+    ensure!(subscriber.next_message()?.text() == "online");
+    fail("no-acknowledge")?;
+    let failed = subscriber.next_message()?;
+    ensure!(failed.topic.ends_with("sensorFailed"), "not a lapse before: the values are constant; {failed:?}");
+    ensure!(subscriber.next_message()?.text() == "stale");
+    fail("none")?;
+    subscriber.until("it is online again", |message| message.topic == status && message.text() == "online")?;
     Ok(())
 }
 
