@@ -84,7 +84,7 @@ fn a_press_is_kept_before_it_is_told() -> Result<()> {
 
 #[test]
 fn a_bouncing_press_counts_once() -> Result<()> {
-    let gateway = gateway("bell", &BUTTON.replace("debounce-ms = 10", "debounce-ms = 300"))?;
+    let gateway = gateway("bell", &BUTTON.replace("debounce-ms = 10", "debounce-ms = 1000"))?;
     let client = gateway.client();
     let mut presses = EventStream::open(&client, PRESSES, None)?;
     ensure!(presses.expect_message()?.value()? == 0);

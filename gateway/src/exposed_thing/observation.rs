@@ -186,6 +186,8 @@ impl Observation {
     /// Queues the current value of each observed property. Its id is the last one of the Thing, so that who resumes after
     /// it gets everything that followed.
     fn current_values(&mut self) {
+        let outlet = Arc::clone(&self.outlet);
+        let _telling = outlet.telling();
         let (last, receiver) = self.outlet.notifications.subscribe();
         self.receiver = receiver;
         let now = Instant::now();

@@ -4,7 +4,7 @@
 //! the [`ExposedThing`](super::ExposedThing) that answers consumers and by the behavior behind it; it asks nobody.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
@@ -58,6 +58,8 @@ pub(crate) struct Outlet {
     pub(crate) published: Published,
     pub(crate) notifications: Notifications,
     pub(crate) actions: Actions,
+    /// Held while a reading is published and told: who begins to observe does so before both or after both.
+    telling: Mutex<()>,
     simulated: AtomicBool,
     /// When the behavior behind it began last: first readings are waited for from then on.
     begun: Mutex<Instant>,
@@ -77,6 +79,7 @@ impl Outlet {
             published: Published::default(),
             notifications: Notifications::new(reserved),
             actions: Actions::default(),
+            telling: Mutex::new(()),
             simulated: AtomicBool::new(false),
             begun: Mutex::new(Instant::now()),
             closed: watch::Sender::new(false),
@@ -172,11 +175,17 @@ impl Outlet {
         let Some(property) = description.properties.get(name).filter(|property| property.readable) else {
             return Ok(());
         };
+        let _telling = self.telling();
         let changed = self.published.publish(&property.name, reading.clone(), good_for, Instant::now());
         if changed && property.observable {
             self.notify(AffordanceKind::Property, &property.name, reading);
         }
         Ok(())
+    }
+
+    /// Keeps readings and what was told of them as they are, while it is held.
+    pub(crate) fn telling(&self) -> MutexGuard<'_, ()> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Emits an event.

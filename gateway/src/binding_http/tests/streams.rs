@@ -1,6 +1,8 @@
 //! Server-Sent Events and long polls: what comes, in what order, and how they end.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream};
 use axum::http::Request;
@@ -11,6 +13,7 @@ use serde_json::json;
 use super::bed::Bed;
 use crate::config::Config;
 use crate::exposed_thing::outlet::Answer;
+use crate::exposed_thing::{Observed, ObservedItem};
 
 const SSE: (&str, &str) = ("accept", "text/event-stream");
 const SECOND: Duration = Duration::from_secs(5);
@@ -134,4 +137,39 @@ async fn a_reading_that_is_taken_again_in_time_has_not_lapsed() {
     bed.lamp.publish("on", Answer::now(Value::Boolean(true)), Duration::from_secs(60)).unwrap();
     let lapsed = tokio::time::timeout(Duration::from_millis(300), lapsed).await;
     assert!(lapsed.is_err(), "{lapsed:?}");
+}
+
+#[tokio::test]
+async fn who_begins_in_the_middle_of_a_change_is_not_told_it_twice() {
+    let bed = Bed::new();
+    let lamp = bed.servient.thing("lamp").unwrap();
+    let (outlet, done) = (Arc::clone(&bed.lamp), Arc::new(AtomicBool::new(false)));
+    let publisher = {
+        let done = Arc::clone(&done);
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::spawn(move || {
+            let _runtime = runtime.enter();
+            for change in 0.. {
+                if done.load(Ordering::Relaxed) {
+                    return;
+                }
+                let value = Answer::now(Value::Boolean(change % 2 == 0));
+                outlet.publish("on", value, Duration::from_secs(60)).unwrap();
+            }
+        })
+    };
+    for _ in 0..2_000 {
+        let mut observation = lamp.observe(Observed::Property("on".to_owned()), None).unwrap();
+        let (first, second) = (taken(observation.next().await), taken(observation.next().await));
+        assert!(first < second, "the same reading came twice");
+    }
+    done.store(true, Ordering::Relaxed);
+    publisher.join().unwrap();
+}
+
+fn taken(item: Option<ObservedItem>) -> Instant {
+    match item {
+        Some(ObservedItem::Notification(notification)) => notification.taken,
+        other => panic!("no value: {other:?}"),
+    }
 }
