@@ -10,7 +10,7 @@ pub(crate) mod notifications;
 pub(crate) mod observation;
 pub(crate) mod outlet;
 mod published;
-mod read;
+pub(crate) mod read;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;

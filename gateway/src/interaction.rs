@@ -9,7 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use handler_host::HandlerError;
 use thing_descriptions::FieldError;
-use things::DeviceError;
 use uuid::Uuid;
 
 /// Who asks.
@@ -200,9 +199,6 @@ pub enum InteractionError {
     /// The handler failed.
     #[error(transparent)]
     Handler(#[from] HandlerError),
-    /// A device of the gateway's own failed.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
 }
 
 impl InteractionError {

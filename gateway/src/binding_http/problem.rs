@@ -15,7 +15,6 @@ use axum::response::{IntoResponse, Response};
 use handler_host::{Fault, HandlerError};
 use serde_json::{Map, Value, json};
 use thing_descriptions::FieldError;
-use things::DeviceError;
 
 use super::methods::Methods;
 use crate::interaction::InteractionError;
@@ -75,7 +74,6 @@ kinds! {
     OVERLOADED = SERVICE_UNAVAILABLE, "overloaded", "Too much at once";
     SUSPENDED = SERVICE_UNAVAILABLE, "suspended", "The Thing is suspended";
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "No answer now";
-    DEVICE = SERVICE_UNAVAILABLE, "device-fault", "The device does not answer";
     STORAGE = INSUFFICIENT_STORAGE, "storage", "The change could not be kept";
 }
 
@@ -201,7 +199,6 @@ impl From<&InteractionError> for Problem {
             InteractionError::HandlerReplaced => as_kind(Kind::HANDLER_REPLACED),
             InteractionError::Storage { .. } => as_kind(Kind::STORAGE),
             InteractionError::Handler(error) => of_handler(error),
-            InteractionError::Device(error) => of_device(error),
         }
     }
 }
@@ -241,23 +238,6 @@ fn of_fault(fault: &Fault, detail: String) -> Problem {
     Problem::new(kind, detail)
 }
 
-/// A device that a built-in Thing uses.
-fn of_device(error: &DeviceError) -> Problem {
-    let kind = match error {
-        DeviceError::Busy | DeviceError::RateExceeded { .. } => Kind::OVERLOADED,
-        DeviceError::Denied { .. } | DeviceError::Held { .. } => Kind::DENIED,
-        DeviceError::OutOfRange { .. } => Kind::HANDLER_FAILED,
-        DeviceError::NoDevice { .. }
-        | DeviceError::Nack(_)
-        | DeviceError::ArbitrationLoss { .. }
-        | DeviceError::Overrun { .. }
-        | DeviceError::Bus { .. }
-        | DeviceError::Timeout { .. }
-        | DeviceError::Stuck { .. } => Kind::DEVICE,
-    };
-    Problem::new(kind, error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,7 +272,6 @@ mod tests {
         assert_eq!(of(InteractionError::Handler(denied)).0, 500);
         assert_eq!(of(InteractionError::Handler(HandlerError::Deadline { budget_ms: 100 })).0, 503);
         assert_eq!(of(InteractionError::Handler(HandlerError::Fault(Fault::Invalid("no".into())))).0, 400);
-        assert_eq!(of(InteractionError::Device(DeviceError::Busy)).0, 503);
         assert_eq!(of(InteractionError::Storage { detail: "full".into() }).0, 507);
         let (status, _, headers) =
             of(InteractionError::NotAllowed { operation: "read only".into(), allow: "GET, HEAD" });

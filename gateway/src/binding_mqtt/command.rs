@@ -240,7 +240,6 @@ fn refusal(error: &InteractionError) -> Refusal {
         | InteractionError::Unavailable { .. }
         | InteractionError::HandlerReplaced
         | InteractionError::Storage { .. }
-        | InteractionError::Handler(_)
-        | InteractionError::Device(_) => Refusal::Failed,
+        | InteractionError::Handler(_) => Refusal::Failed,
     }
 }

@@ -9,12 +9,14 @@ use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use super::command;
 use super::hub::{Hub, true_now};
 use super::message::{Kind, Message, Source, Stamp, TD, TEXT};
 use super::topics::Topics;
 use crate::exposed_thing::observation::ONLY_WHAT_FOLLOWS;
+use crate::exposed_thing::read::FIRST_READING_MAX;
 use crate::exposed_thing::{ActionStatus, ExposedThing, Notification, Observation, Observed, ObservedItem};
 use crate::interaction::AffordanceKind;
 use crate::servient::Servient;
@@ -64,6 +66,8 @@ struct Feed {
     topics: Topics,
     /// Properties without a good reading.
     lapsed: BTreeSet<Arc<str>>,
+    /// When every property should have had its first reading, until that was looked at.
+    first_readings: Option<Instant>,
     /// Whether a handler that should answer does.
     answers: bool,
     said: &'static str,
@@ -72,7 +76,8 @@ struct Feed {
 impl Feed {
     fn new(thing: Arc<ExposedThing>, servient: &Arc<Servient>, hub: Arc<Hub>, topics: Topics) -> Self {
         let servient = Arc::clone(servient);
-        Self { thing, servient, hub, topics, lapsed: BTreeSet::new(), answers: true, said: "" }
+        let lapsed = BTreeSet::new();
+        Self { thing, servient, hub, topics, lapsed, first_readings: None, answers: true, said: "" }
     }
 
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -90,6 +95,7 @@ impl Feed {
         self.describe();
         loop {
             self.say_how_it_stands();
+            let first_readings = self.first_readings;
             tokio::select! {
                 // What happened first is told before the end.
                 biased;
@@ -107,6 +113,9 @@ impl Feed {
                     Ok(()) => self.describe(),
                     Err(_) => break,
                 },
+                () = sleep_until(first_readings.unwrap_or_else(Instant::now)), if first_readings.is_some() => {
+                    self.miss_first_readings();
+                }
                 () = true_now(&mut stop) => break,
             }
         }
@@ -137,6 +146,15 @@ impl Feed {
             // Values that were missed were followed by later ones.
             ObservedItem::Gap { .. } => {}
         }
+    }
+
+    /// A property that nobody could read so far is as stale as one whose reading has lapsed: a chip may be absent.
+    fn miss_first_readings(&mut self) {
+        self.first_readings = None;
+        let description = self.thing.description();
+        let promised = description.properties.values().filter(|property| property.observable && property.readable);
+        let missing = promised.filter(|property| self.thing.last_reading(&property.name).is_none());
+        self.lapsed.extend(missing.map(|property| Arc::clone(&property.name)));
     }
 
     fn event(&self, item: ObservedItem) {
@@ -202,6 +220,7 @@ impl Feed {
             description.properties.values().map(|property| self.topics.property(name, &property.name)).collect();
         self.hub.forget(&format!("{root}/properties/"), |topic| offered.contains(topic));
         self.lapsed.retain(|property| description.properties.contains_key(property));
+        self.first_readings = Instant::now().checked_add(FIRST_READING_MAX);
         let origin = self.servient.own_origin();
         let reader = td::Reader { origin: &origin, language: None };
         let document = td::describe(&self.thing, &description, reader, self.servient.config());

@@ -13,7 +13,7 @@ use crate::interaction::{AffordanceKind, Context, InteractionError};
 use crate::reading::{ContentType, Reading};
 
 /// How long after its start a Thing's first readings are waited for.
-const FIRST_READING_MAX: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_READING_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn property(thing: &ExposedThing, name: &str, context: &Context) -> Result<Reading, InteractionError> {
     if let Some(reading) = thing.good_reading(name) {

@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::{
     eventually,
     mqtt::{Message, Paho, Protocol, Subscriber},
-    site::{CLIMATE, HOST_MONITOR, LABORATORY},
+    site::{CLIMATE, HOST_MONITOR, LABORATORY, RELAY},
 };
 
 use super::{DEADLINE, Place, topic};
@@ -81,6 +81,20 @@ fn a_sensor_that_is_silent_is_stale_until_it_answers_again() -> Result<()> {
     ensure!(subscriber.next_message()?.text() == "stale");
     fail("none")?;
     subscriber.until("it is online again", |message| message.topic == status && message.text() == "online")?;
+    Ok(())
+}
+
+#[test]
+fn a_sensor_that_was_never_there_is_stale() -> Result<()> {
+    let site = super::site("[mqtt]\nlisten = \"127.0.0.1:0\"\n")?;
+    site.thing("climate", &CLIMATE.replace("0x76", "0x77"))?.thing("lamp", RELAY)?;
+    let gateway = site.start()?;
+    let filters = [topic("climate/status"), topic("lamp/status")];
+    let filters = filters.each_ref().map(String::as_str);
+    let mut subscriber = Subscriber::start(gateway.mqtt()?, Protocol::V5, &filters, &[])?;
+    subscriber.until("the sensor is stale", |message| message.topic == filters[0] && message.text() == "stale")?;
+    let mut subscriber = Subscriber::start(gateway.mqtt()?, Protocol::V5, &[filters[1]], &[])?;
+    ensure!(subscriber.next_message()?.text() == "online", "its neighbour");
     Ok(())
 }
 
