@@ -62,7 +62,7 @@ impl Behavior {
         match self {
             Self::Handler(handler) => handler.invoke(name, input, context).await,
             Self::HandlerControl(control) => control.invoke(name, input, context).await.map(Outcome::Done),
-            Self::Gateway(_) => Err(InteractionError::invalid(format!("the gateway has no action `{name}`"))),
+            Self::Gateway(gateway) => gateway.invoke(name, input).await.map(Outcome::Done),
             Self::Board(board) => board.invoke(name, input).map(Outcome::Done),
         }
     }

@@ -23,7 +23,7 @@ use crate::binding_mqtt::Binding;
 use crate::config::{Config, Declaration, Tree};
 use crate::logging::{self, LogRing};
 use crate::names::ThingName;
-use crate::replacement::{Users, take_arrivals};
+use crate::replacement::{Replacements, Users, take_arrivals};
 use crate::repository::{Arrival, Repository};
 use crate::servient::Servient;
 use crate::startup::{self, CLOCK_AHEAD_US, Parts, Started};
@@ -283,6 +283,7 @@ async fn parts(
         repository,
         health: Health::new(),
         mqtt: Arc::default(),
+        replacements: Replacements::default(),
         canary: config.canary,
         queue_length_max: config.limits.queue_length_max,
     })

@@ -6,18 +6,22 @@
 //! the task (`behavior::handler::canary`). One replacement of a Thing at a time.
 
 mod approval;
+mod configure;
 mod folder;
 mod template;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use handler_host::{HandlerComponent, HandlerEngine};
 use serde_json::json;
+use things::Hardware;
 use tokio::sync::Mutex;
 
 pub(crate) use approval::Approval;
+pub(crate) use configure::{Configuration, Replacements};
 pub(crate) use folder::{Users, take_arrivals};
 pub(crate) use template::VersionTemplate;
 
@@ -25,10 +29,11 @@ use crate::behavior::handler::HandlerBehavior;
 use crate::behavior::handler::request::{CutOver, Next, Request};
 use crate::behavior::handler::status::HandlerStatus;
 use crate::behavior::handler::version::Version;
-use crate::config::Canary;
+use crate::config::{Canary, Declaration};
 use crate::exposed_thing::outlet::Outlet;
 use crate::interaction::InteractionError;
 use crate::names::{ComponentDigest, ThingName};
+use crate::startup::Parts;
 use crate::store::{Batch, CanaryRecord, Store, ThingRecord, VersionOrigin};
 use crate::utc::unix_ms;
 
@@ -41,7 +46,10 @@ pub(crate) struct Replacement {
     control: Arc<Outlet>,
     behavior: HandlerBehavior,
     status: Arc<HandlerStatus>,
-    template: Arc<VersionTemplate>,
+    template: ArcSwap<VersionTemplate>,
+    /// What the Thing's file says.
+    declaration: Declaration,
+    hardware: Hardware,
     canary: Canary,
     /// Held while a replacement is under way.
     turn: Mutex<()>,
@@ -67,12 +75,25 @@ pub(crate) struct Replaceable {
     pub(crate) behavior: HandlerBehavior,
     pub(crate) status: Arc<HandlerStatus>,
     pub(crate) template: Arc<VersionTemplate>,
+    pub(crate) declaration: Declaration,
 }
 
 impl Replacement {
-    pub(crate) fn new(engine: HandlerEngine, store: Store, thing: Replaceable, canary: Canary) -> Self {
-        let Replaceable { outlet, control, behavior, status, template } = thing;
-        Self { engine, store, outlet, control, behavior, status, template, canary, turn: Mutex::new(()) }
+    pub(crate) fn new(parts: &Parts, thing: Replaceable) -> Self {
+        let Replaceable { outlet, control, behavior, status, template, declaration } = thing;
+        Self {
+            engine: parts.engine.clone(),
+            store: parts.store.clone(),
+            hardware: parts.hardware.clone(),
+            canary: parts.canary,
+            template: ArcSwap::new(template),
+            turn: Mutex::new(()),
+            outlet,
+            control,
+            behavior,
+            status,
+            declaration,
+        }
     }
 
     pub(crate) fn thing(&self) -> &ThingName {
@@ -86,7 +107,7 @@ impl Replacement {
 
     /// What the component wants and what it was given.
     pub(crate) fn grants(&self, component: Option<&HandlerComponent>) -> Vec<serde_json::Value> {
-        component.map(|component| self.template.grants(component)).unwrap_or_default()
+        component.map(|component| self.template.load().grants(component)).unwrap_or_default()
     }
 
     /// Puts a new version in place.
@@ -119,7 +140,7 @@ impl Replacement {
         if origin == VersionOrigin::Folder {
             record.folder_digest_seen = Some(digest);
         }
-        let version = self.template.version(number, component).map_err(approval::refused)?;
+        let version = self.template.load().version(number, component).map_err(approval::refused)?;
         let description = approval.describes(&self.outlet.description(), &version)?;
         self.switch(version, Switch { record, based_on, from, digest, description, begun, load }).await
     }
@@ -144,7 +165,7 @@ impl Replacement {
         let canary = self.canary_after(&record);
         record.switch_to(number);
         record.canary = canary;
-        let version = self.template.version(number, component).map_err(approval::refused)?;
+        let version = self.template.load().version(number, component).map_err(approval::refused)?;
         let description = Approval::given().describes(&self.outlet.description(), &version)?;
         self.switch(version, Switch { record, based_on, from, digest, description, begun, load }).await
     }
@@ -195,10 +216,10 @@ impl Replacement {
         self.rehearse(&version).await?;
         let rehearsal = rehearsal.elapsed();
         let committing = Instant::now();
-        self.commit(&record, based_on).await?;
+        self.commit(&record, based_on, Batch::new()).await?;
         let commit = committing.elapsed();
         let number = version.number;
-        let next = Box::new(Next { version, record, description });
+        let next = Box::new(Next { version, record, description, slots: None });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
         let mut data = json!({ "to": digest.to_string(), "version": number });
         if let Some(from) = from {
@@ -222,14 +243,13 @@ impl Replacement {
 
     /// From `BeginSwitch` on the task keeps the state from before the switch up to date, so the order of its own commits
     /// and of this one does not matter.
-    async fn commit(&self, record: &ThingRecord, based_on: Based) -> Result<(), InteractionError> {
+    async fn commit(&self, record: &ThingRecord, based_on: Based, mut batch: Batch) -> Result<(), InteractionError> {
         let held = self.behavior.tell(|reply| Request::BeginSwitch { reply }).await?;
         if Based::on(&held) != based_on {
             self.behavior.tell(|reply| Request::AbortSwitch { reply }).await?;
             let detail = "another version has come to serve meanwhile; look at `status` and try again".to_owned();
             return Err(InteractionError::Conflict { detail });
         }
-        let mut batch = Batch::new();
         batch.put_record(record);
         if record.canary.is_some() {
             batch.keep_state_before(self.thing());

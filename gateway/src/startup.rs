@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use handler_host::{Origin, Signal, ThingClock};
+use thing_descriptions::FieldError;
 use things::Slot;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -53,12 +54,14 @@ pub(crate) struct Started {
 ///
 /// # Errors
 /// One sentence: what is missing, and the hint what to do.
-pub(crate) async fn start_thing(parts: &Parts, declaration: &Declaration) -> Result<Option<Started>, String> {
-    let record = import(parts, declaration).await?;
+pub(crate) async fn start_thing(parts: &Parts, as_in_the_file: &Declaration) -> Result<Option<Started>, String> {
+    let record = import(parts, as_in_the_file).await?;
     if !record.is_served() {
-        tracing::info!(thing = %declaration.name, "declared, but deleted or moved away: not served");
+        tracing::info!(thing = %as_in_the_file.name, "declared, but deleted or moved away: not served");
         return Ok(None);
     }
+    let declaration = record.configured.applied_to(as_in_the_file).map_err(|errors| no_longer_applies(&errors))?;
+    let declaration = &declaration;
     let slots = claim(parts, declaration)?;
     let clock = resume(parts, &record).await?;
     let (signals, heard) = mpsc::channel(SIGNALS_MAX);
@@ -67,8 +70,8 @@ pub(crate) async fn start_thing(parts: &Parts, declaration: &Declaration) -> Res
     let current = record.current().cloned().ok_or("no version of the handler is kept")?;
     let current = version::load(parts, &template, &current).await?;
     let canary = canary(parts, &template, &record).await;
-    let handler = declaration.handler.clone();
-    let thing = Beginning { record, handler, version: current, canary, template: Arc::new(template), slots };
+    let declaration = as_in_the_file.clone();
+    let thing = Beginning { record, declaration, version: current, canary, template: Arc::new(template), slots };
     let started = run(parts, thing, heard)?;
     if let Some((digest, reason)) = refused {
         started.replacement.shows_refused(digest, &reason);
@@ -79,7 +82,7 @@ pub(crate) async fn start_thing(parts: &Parts, declaration: &Declaration) -> Res
 /// Everything that a Thing's task begins with.
 struct Beginning {
     record: ThingRecord,
-    handler: String,
+    declaration: Declaration,
     version: Version,
     canary: Option<Canary>,
     template: Arc<VersionTemplate>,
@@ -87,7 +90,8 @@ struct Beginning {
 }
 
 fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> Result<Started, String> {
-    let Beginning { record, handler: handler_name, version, canary, template, slots } = beginning;
+    let Beginning { record, declaration, version, canary, template, slots } = beginning;
+    let handler_name = declaration.handler.clone();
     let name = record.name.clone();
     let described = version.describe(1).map_err(|error| format!("its handler's Thing Model is not valid: {error}"))?;
     let outlet = Outlet::new(name.clone(), name.to_string(), described, parts.store.clone());
@@ -120,9 +124,10 @@ fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> 
         behavior: behavior.clone(),
         status: Arc::clone(&status),
         template,
+        declaration,
     };
-    let replacement = Replacement::new(parts.engine.clone(), parts.store.clone(), replaceable, parts.canary);
-    let replacement = Arc::new(replacement);
+    let replacement = Arc::new(Replacement::new(parts, replaceable));
+    parts.replacements.add(&replacement);
     let handler = HandlerControl::new(status, Arc::clone(&replacement));
     let handler = Behavior::HandlerControl(Box::new(handler));
     let handler = ExposedThing::new(handler_id, format!("/things/{name}/handler"), Arc::clone(&control), handler);
@@ -138,6 +143,13 @@ fn control_description(record: &ThingRecord, title: &str) -> Result<Description,
     let title = format!("Handler of {title}");
     let naming = description::Naming { id: &record.handler_id, title: Some(&title), description: None };
     Description::of(&model, &naming, &[], 1, SystemTime::now()).map_err(|error| error.to_string())
+}
+
+/// What was configured was checked then; only an update of the gateway itself can make it invalid.
+fn no_longer_applies(errors: &[FieldError]) -> String {
+    let what = errors.iter().map(|error| format!("{}: {}", error.field, error.description));
+    let what = what.collect::<Vec<_>>().join("; ");
+    format!("what was configured no longer applies: {what}; say it anew in the Thing's file, which wins then")
 }
 
 async fn import(parts: &Parts, declaration: &Declaration) -> Result<ThingRecord, String> {

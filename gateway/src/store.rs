@@ -7,6 +7,7 @@
 
 mod batch;
 mod components;
+mod configured;
 mod folder;
 mod import;
 mod mirror;
@@ -31,6 +32,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use batch::{BATCH_BYTES_MAX, Batch, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use components::Components;
+pub use configured::Configured;
 pub use import::{FolderChoice, Import, ImportChange, choose_folder, import_declared, import_undeclared, settings_key};
 pub use record::{CanaryRecord, HandlerVersion, Presence, ThingRecord, VERSIONS_MAX, VersionOrigin};
 

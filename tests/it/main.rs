@@ -6,6 +6,7 @@ mod actions;
 mod actuators;
 mod bad_input;
 mod canary;
+mod configure;
 mod descriptions;
 mod folder;
 mod mqtt;

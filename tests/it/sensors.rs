@@ -18,7 +18,7 @@ use tests::{
 
 const TEMPERATURE: &str = "/things/climate/properties/temperature";
 const INTERVAL: &str = "/things/climate/properties/samplingInterval";
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 fn gateway() -> Result<Gateway> {
     let site = Site::new()?;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use handler_host::Value;
 use serde::Serialize;
+use thing_descriptions::FieldError;
 use things::Hardware;
 use tokio::sync::watch;
 
@@ -15,6 +17,8 @@ use crate::exposed_thing::outlet::Answer;
 use crate::interaction::InteractionError;
 use crate::logging::LogRing;
 use crate::names::ThingName;
+use crate::replacement::{Configuration, Replacements};
+use crate::startup::Parts;
 
 /// How the Things of a gateway stand, gathered where each Thing's task already writes it.
 #[derive(Debug)]
@@ -150,12 +154,19 @@ pub(crate) struct GatewayBehavior {
     mqtt: Arc<MqttHealth>,
     health: Arc<Health>,
     hardware: Hardware,
+    replacements: Replacements,
     logs: LogRing,
 }
 
 impl GatewayBehavior {
-    pub(crate) fn new(health: Arc<Health>, mqtt: Arc<MqttHealth>, hardware: Hardware, logs: LogRing) -> Self {
-        Self { mqtt, health, hardware, logs }
+    pub(crate) fn new(parts: &Parts, logs: LogRing) -> Self {
+        Self {
+            mqtt: Arc::clone(&parts.mqtt),
+            health: Arc::clone(&parts.health),
+            hardware: parts.hardware.clone(),
+            replacements: parts.replacements.clone(),
+            logs,
+        }
     }
 
     pub(crate) fn read(&self, name: &str) -> Result<Answer, InteractionError> {
@@ -165,5 +176,32 @@ impl GatewayBehavior {
             "logs" => Answer::json(&self.logs.entries()),
             _ => self.health.answer(),
         }
+    }
+
+    pub(crate) async fn invoke(&self, name: &str, input: Option<Value>) -> Result<Option<Value>, InteractionError> {
+        let (Some(Value::Json(input)), "configure") = (input, name) else {
+            return Err(InteractionError::invalid(format!("the gateway has no action `{name}` with this input")));
+        };
+        let told: Configuration =
+            serde_json::from_str(&input).map_err(|error| InteractionError::invalid(error.to_string()))?;
+        let thing = told.thing.clone();
+        let replacement = self.replacements.get(&thing).ok_or_else(|| InteractionError::InvalidInput {
+            detail: "the input is refused".to_owned(),
+            errors: vec![FieldError {
+                field: "/thing".to_owned(),
+                description: "no Thing of this name is answered by a handler".to_owned(),
+            }],
+        })?;
+        // In a task of its own: a client that goes away in the middle must not leave half a change behind.
+        let configuring = tokio::spawn(async move { replacement.configure(told).await });
+        let stopped = |error: tokio::task::JoinError| InteractionError::Storage { detail: error.to_string() };
+        let now = configuring.await.map_err(stopped)??;
+        let output = serde_json::json!({
+            "thing": thing,
+            "grants": now.configured.grants,
+            "settings": now.configured.settings,
+            "pause": (now.pause.as_secs_f64() * 1e6).round() / 1e3,
+        });
+        Ok(Some(Value::Json(output.to_string())))
     }
 }

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use handler_host::{Capabilities, Config, HandlerComponent, HandlerError, Limits, Signal, ThingClock, Value};
-use things::{Grant, Slot};
+use thing_descriptions::FieldError;
+use things::{Grant, Hardware, Slot};
 use tokio::sync::mpsc;
 
 use crate::behavior::handler::version::{Naming, Version};
@@ -42,13 +43,12 @@ impl VersionTemplate {
         if let Some(memory) = declaration.limits.memory_bytes_max {
             limits.memory_bytes_max = memory;
         }
-        let settings = declaration.settings.iter().map(|(name, value)| (name.clone(), setting(value))).collect();
         Self {
             naming: Naming { id, title: declaration.title.clone(), description: declaration.description.clone() },
             grants: declaration.grants.clone(),
             slots,
             signals,
-            config: Config { thing: declaration.name.to_string(), settings },
+            config: configuration(declaration),
             clock,
             limits,
             budgets: declaration.limits.budgets,
@@ -74,6 +74,42 @@ impl VersionTemplate {
         })
     }
 
+    /// The same Thing with other grants and settings. A grant that is the same keeps its device; another one is claimed.
+    ///
+    /// # Errors
+    /// One for each device that cannot be claimed, with a JSON Pointer into `configure`'s input.
+    pub(super) fn configured(&self, declaration: &Declaration, hardware: &Hardware) -> Result<Self, Vec<FieldError>> {
+        let (mut slots, mut errors) = (HashMap::new(), Vec::new());
+        for (label, grant) in &declaration.grants {
+            let kept = self.slots.get(label).filter(|_| self.grants.get(label) == Some(grant));
+            let slot = kept.map(|slot| Ok(slot.clone()));
+            match slot.unwrap_or_else(|| hardware.claim(declaration.name.as_str(), label, grant)) {
+                Ok(slot) => drop(slots.insert(label.clone(), slot)),
+                Err(error) => {
+                    errors.push(FieldError { field: format!("/grants/{label}"), description: error.to_string() });
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self {
+            naming: self.naming.clone(),
+            grants: declaration.grants.clone(),
+            slots,
+            signals: self.signals.clone(),
+            config: configuration(declaration),
+            clock: self.clock,
+            limits: self.limits.clone(),
+            budgets: self.budgets,
+        })
+    }
+
+    /// The devices.
+    pub(super) fn slots(&self) -> Vec<Slot> {
+        self.slots.values().cloned().collect()
+    }
+
     /// What the component wants and what it was given.
     pub(crate) fn grants(&self, component: &HandlerComponent) -> Vec<serde_json::Value> {
         let wanted = component.wants().iter().map(|want| {
@@ -87,6 +123,11 @@ impl VersionTemplate {
         });
         wanted.collect()
     }
+}
+
+fn configuration(declaration: &Declaration) -> Config {
+    let settings = declaration.settings.iter().map(|(name, value)| (name.clone(), setting(value))).collect();
+    Config { thing: declaration.name.to_string(), settings }
 }
 
 /// A setting of a deployment's file as the contract's value.

@@ -27,8 +27,7 @@ pub(crate) struct OwnThings {
 /// When one of the models that the program carries is not valid.
 pub(crate) fn own_things(parts: &Parts, board: Option<Board>, logs: LogRing, title: &str) -> Result<OwnThings, String> {
     let mut own = OwnThings { things: Vec::new(), tasks: Vec::new() };
-    let behavior =
-        GatewayBehavior::new(Arc::clone(&parts.health), Arc::clone(&parts.mqtt), parts.hardware.clone(), logs);
+    let behavior = GatewayBehavior::new(parts, logs);
     let outlet = outlet(parts, "gateway", Some(title))?;
     own.tasks.push(publish_health(Arc::clone(&outlet), Arc::clone(&parts.health)));
     own.things.push(exposed(parts, outlet, Behavior::Gateway(behavior))?);

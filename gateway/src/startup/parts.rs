@@ -7,6 +7,7 @@ use things::Hardware;
 
 use crate::behavior::gateway::{Health, MqttHealth};
 use crate::config::Canary;
+use crate::replacement::Replacements;
 use crate::repository::Repository;
 use crate::store::Store;
 
@@ -18,6 +19,8 @@ pub(crate) struct Parts {
     pub(crate) repository: Repository,
     pub(crate) health: Arc<Health>,
     pub(crate) mqtt: Arc<MqttHealth>,
+    /// The Things whose handlers can be replaced and configured, by name.
+    pub(crate) replacements: Replacements,
     pub(crate) canary: Canary,
     pub(crate) queue_length_max: usize,
 }

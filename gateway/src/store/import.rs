@@ -1,7 +1,7 @@
 //! What becomes of a Thing's record when its file, or the handlers folder, is looked at: rules without a disk.
 //!
 //! A file is imported when its hash changes. What was done through the API stands until the file says something new:
-//! a written setting until the file's value for that key changes, a deletion until the file changes, a pushed handler
+//! a written setting or a configured grant until the file's value for that key changes, a deletion until the file changes, a pushed handler
 //! until the folder's component changes. A Thing that has moved away is left alone. Idempotent: importing the same file
 //! twice changes nothing the second time.
 
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{
     batch::Batch,
+    configured::Configured,
     record::{Presence, ThingRecord},
 };
 use crate::{config::Declaration, names::ComponentDigest};
@@ -115,11 +116,17 @@ pub fn import_undeclared(record: &ThingRecord) -> Import {
 }
 
 fn take_over(record: ThingRecord, declaration: &Declaration) -> ThingRecord {
+    let now = Configured::of_file(declaration);
+    let seen = Configured { grants: record.grants_seen, settings: record.settings_seen };
+    let mut configured = record.configured;
+    configured.forget_changed(&now, &seen);
     ThingRecord {
         presence: Presence::Present,
         declaration: declaration.source.clone(),
         declaration_hash: Some(declaration.hash.clone()),
-        settings_seen: declaration.settings.clone(),
+        settings_seen: now.settings,
+        grants_seen: now.grants,
+        configured,
         ..record
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::configured::Configured;
 use crate::names::{ComponentDigest, ThingId, ThingName};
 
 /// Handler versions that are kept per Thing.
@@ -81,6 +82,12 @@ pub struct ThingRecord {
     pub declaration_hash: Option<String>,
     /// The file's settings, key by key, as imported last.
     pub settings_seen: Map<String, Value>,
+    /// The file's grants, label by label, as imported last.
+    #[serde(default)]
+    pub grants_seen: Map<String, Value>,
+    /// What was configured through the API, over what the file says.
+    #[serde(default)]
+    pub configured: Configured,
     /// Digest of the handlers folder's component, as seen last.
     pub folder_digest_seen: Option<ComponentDigest>,
     /// Oldest first.
@@ -106,6 +113,8 @@ impl ThingRecord {
             declaration: String::new(),
             declaration_hash: None,
             settings_seen: Map::new(),
+            grants_seen: Map::new(),
+            configured: Configured::default(),
             folder_digest_seen: None,
             versions: Vec::new(),
             version_current: None,

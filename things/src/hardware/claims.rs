@@ -1,6 +1,7 @@
 //! Who holds which device: the register of claims.
 //!
-//! Invariant: claims that meet on one place are all shared; an entry lives exactly as long as its [`Claim`].
+//! Invariant: claims that meet on one place are all shared, or of one label of one Thing; an entry lives exactly as long
+//! as its [`Claim`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -66,7 +67,10 @@ impl Claims {
     ) -> Result<Claim, DeviceError> {
         let (place, shared) = (grant.place(), grant.is_shared());
         let mut held = lock(&self.0);
-        let clash = held.claims.values().find(|entry| entry.place == place && !(entry.shared && shared));
+        // A grant that is given anew meets its own claim, which ends when its last slot is dropped.
+        let own = |entry: &&Entry| entry.thing == thing && entry.label == label;
+        let meets = |entry: &&Entry| entry.place == place && !(entry.shared && shared);
+        let clash = held.claims.values().find(|entry| meets(entry) && !own(entry));
         if let Some(entry) = clash {
             return Err(DeviceError::Held { place, thing: entry.thing.clone(), label: entry.label.clone() });
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use handler_host::{Call, HandlerInstance, Origin};
+use things::Slot;
 
 use super::request::{CutOver, Next};
 use super::status::HandlerState;
@@ -63,6 +64,10 @@ impl Task {
         (self.failed_starts, self.paused_until, self.up_since) = (0, None, None);
         if let Some(description) = next.description {
             self.outlet.describe(description);
+        }
+        if let Some(slots) = next.slots {
+            self.outlet.mark_simulated(slots.iter().any(Slot::is_simulated));
+            self.slots = slots;
         }
         self.canary =
             self.record.canary.as_ref().map(|kept| Canary { previous_instance, ..Canary::resume(kept, previous) });

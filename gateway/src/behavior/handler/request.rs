@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use handler_host::{Outcome, Value};
+use things::Slot;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -50,6 +51,8 @@ pub(crate) struct Next {
     pub(crate) record: ThingRecord,
     /// What the Thing offers from then on, where that is something else.
     pub(crate) description: Option<Description>,
+    /// The Thing's devices from then on, where they are others.
+    pub(crate) slots: Option<Vec<Slot>>,
 }
 
 /// What the cut-over took.
