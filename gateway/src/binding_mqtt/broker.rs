@@ -5,20 +5,18 @@
 //! does nothing else; nobody waits for room in rumqttc's queue, because it freezes then. The gateway is the source of
 //! truth: after every connect all retained messages are published anew.
 
+mod connection;
+
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, Filter, LastWill, Packet, PubAckReason, Publish, PublishProperties, SubscribeReasonCode,
-};
+use rumqttc::Outgoing;
+use rumqttc::v5::mqttbytes::v5::{ConnAck, Filter, Packet, PubAckReason, Publish, SubscribeReasonCode};
 use rumqttc::v5::mqttbytes::{Error as Unreadable, QoS};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
-use rumqttc::{Outgoing, Transport};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, MqttOptions, StateError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use super::command::{self, Commands};
 use super::hub::{ConsumerId, Hub, true_now};
@@ -26,6 +24,7 @@ use super::message::Message;
 use super::outbox::{Outbox, Queued};
 use super::tls::TlsRelay;
 use crate::config::Broker;
+use connection::{NoRoom, Polling, options, publish};
 
 /// Pauses between two attempts: doubled from the first to the last.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
@@ -42,8 +41,14 @@ const ASKED_MAX: u16 = 64;
 const REFRESH: Duration = Duration::from_secs(1);
 /// A broker that has acknowledged nothing for so long, of what is on its way, is none any more.
 const SILENT_MAX: Duration = Duration::from_secs(30);
-/// What a packet carries beside topic and payload, at most, in bytes: our properties are short.
+/// What a packet carries beside topic, payload and correlation data, at most, in bytes: our other properties are short.
 const PROPERTIES_BYTES: usize = 512;
+/// A message of this size may be more than a broker takes without saying so, in bytes; a smaller one hardly is. How often
+/// the connection must break on it, one time after another, and for how long it is left out then.
+const LARGE: usize = 4 << 10;
+const BREAKS_OF_LARGE: u32 = 2;
+const BREAKS_OF_SMALL: u32 = 5;
+const UNWANTED: Duration = Duration::from_secs(600);
 /// How long the broker has at the end to take what waits.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -89,11 +94,15 @@ pub(super) async fn run(broker: Broker, hub: Arc<Hub>, commands: Arc<Commands>, 
             Ok((options, relay)) => bridge.connect(options, relay).await,
             Err(reason) => Ended::Lost(reason),
         };
-        let Ended::Lost(reason) = ended else { break };
+        let (reason, by_us) = match ended {
+            Ended::Stopped => break,
+            Ended::Lost(reason) => (reason, false),
+            Ended::GivenUp(reason) => (reason.to_owned(), true),
+        };
         bridge.hub.health().broker("disconnected");
         tracing::warn!(host = broker.host, port = broker.port, reason, "no connection to the MQTT broker");
         let progressed = bridge.progress > began;
-        bridge.take_back(progressed);
+        bridge.take_back(progressed, by_us);
         pause = if progressed || began.elapsed() >= GOOD { PAUSE_MIN } else { (2 * pause).min(PAUSE_MAX) };
         tokio::select! {
             () = true_now(&mut stop) => break,
@@ -107,45 +116,27 @@ pub(super) async fn run(broker: Broker, hub: Arc<Hub>, commands: Arc<Commands>, 
     }
 }
 
-/// What one connection is made from. The password is read each time, so that it can be changed.
-async fn options(broker: &Broker, commands: &Commands) -> Result<(MqttOptions, Option<TlsRelay>), String> {
-    let topics = commands.topics();
-    let relay = if broker.tls { Some(TlsRelay::start(broker).await?) } else { None };
-    let client_id = topics.gateway_status().replace("/status", "").replace('/', "-");
-    let mut options = match &relay {
-        Some(relay) => {
-            let mut options = MqttOptions::new(client_id, relay.path().to_string_lossy(), 0);
-            options.set_transport(Transport::Unix);
-            options
-        }
-        None => MqttOptions::new(client_id, broker.host.clone(), broker.port),
-    };
-    options.set_keep_alive(Duration::from_secs(broker.keep_alive_s.into()));
-    options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
-    options.set_clean_start(true);
-    options.set_manual_acks(true);
-    options.set_receive_maximum(Some(ASKED_MAX));
-    options.set_outgoing_inflight_upper_limit(IN_FLIGHT_MAX);
-    let bytes_max = commands.payload_bytes_max().saturating_add(64 << 10);
-    options.set_max_packet_size(Some(u32::try_from(bytes_max).unwrap_or(u32::MAX)));
-    options.set_last_will(LastWill::new(topics.gateway_status(), "offline", QoS::AtLeastOnce, true, None));
-    if let Some(username) = &broker.username {
-        let password = broker.password_file.as_deref().map(password).transpose()?;
-        options.set_credentials(username.clone(), password.unwrap_or_default());
-    }
-    Ok((options, relay))
-}
-
-fn password(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
 /// How a connection ended.
 enum Ended {
     /// The gateway stops; what waited was published.
     Stopped,
+    /// The broker or the way to it failed.
     Lost(String),
+    /// We gave it up, which proves nothing against what was on its way.
+    GivenUp(&'static str),
+}
+
+/// A topic whose message a broker would not take.
+struct Unwanted {
+    /// How large the message was: others of that size are not tried.
+    bytes: usize,
+    until: Instant,
+}
+
+/// What was the first on its way when connections broke one after another, without anything being acknowledged.
+struct Suspect {
+    message: Arc<Message>,
+    breaks: u32,
 }
 
 /// What outlives a connection.
@@ -167,11 +158,9 @@ struct Bridge {
     handed: Instant,
     /// The largest packet that the broker takes.
     packet_bytes_max: usize,
-    /// Topics that a broker would not take, and how large the message was: others of that size are not tried again.
-    unwanted: HashMap<Arc<str>, usize>,
-    /// What was the first on its way when the last connection broke, on which nothing was acknowledged.
-    suspect: Option<Arc<Message>>,
-    /// The last connection broke because an acknowledgement could not be read.
+    unwanted: HashMap<Arc<str>, Unwanted>,
+    suspect: Option<Suspect>,
+    /// The last connection broke because a reason in one of the broker's packets could not be read.
     unreadable: bool,
     /// Topics about which something was said on this connection.
     warned: HashSet<Arc<str>>,
@@ -189,7 +178,7 @@ impl Bridge {
         self.warned.clear();
         let (client, event_loop) = AsyncClient::new(options, usize::from(IN_FLIGHT_MAX));
         let (events, mut happened) = mpsc::channel(1_024);
-        let polling = Polling(tokio::spawn(poll(event_loop, events)));
+        let polling = Polling::start(event_loop, events);
         let outbox = Arc::clone(&self.outbox);
         let mut closed = self.hub.closed();
         let mut refresh = tokio::time::interval(REFRESH);
@@ -210,16 +199,18 @@ impl Bridge {
                     }
                     Some(Ok(Event::Outgoing(outgoing))) => self.outgoing(&outgoing),
                     Some(Err(error)) => {
-                        // rumqttc does not know every reason that an acknowledgement can have.
-                        self.unreadable = matches!(
-                            error,
-                            ConnectionError::MqttState(StateError::Deserialization(
-                                Unreadable::InvalidConnectReturnCode(_) | Unreadable::InvalidReason(_)
-                            ))
-                        );
+                        // rumqttc does not know every reason that an acknowledgement can have. Of a connection that
+                        // stood that is the likeliest packet; what it was about is tried again later.
+                        self.unreadable = connected
+                            && matches!(
+                                error,
+                                ConnectionError::MqttState(StateError::Deserialization(
+                                    Unreadable::InvalidConnectReturnCode(_)
+                                ))
+                            );
                         return Ended::Lost(error.to_string());
                     }
-                    None => return Ended::Lost("its task ended".to_owned()),
+                    None => return Ended::GivenUp("its task ended"),
                 },
                 () = outbox.filled(), if connected => {}
                 Some(asked) = self.finished.recv() => {
@@ -227,10 +218,14 @@ impl Bridge {
                         self.acks.push_back(asked.publish);
                     }
                 }
-                _ = refresh.tick(), if connected => {
+                _ = refresh.tick() => {
+                    self.count_lost();
+                    if !connected {
+                        continue;
+                    }
                     let waits_since = self.progress.max(self.handed);
                     if !self.unacknowledged.is_empty() && waits_since.elapsed() >= SILENT_MAX {
-                        return Ended::Lost("it acknowledges nothing".to_owned());
+                        return Ended::GivenUp("it acknowledges nothing");
                     }
                     self.refresh();
                 }
@@ -252,7 +247,11 @@ impl Bridge {
         self.packet_bytes_max = bytes_max.and_then(|max| max.try_into().ok()).unwrap_or(usize::MAX);
         self.hub.health().broker("connected");
         self.hub.send_all_retained(self.consumer);
-        let filters = self.commands.topics().asked_filters().map(|filter| Filter::new(filter, QoS::AtLeastOnce));
+        let filters = self.commands.topics().asked_filters().map(|filter| Filter {
+            // An answer of ours is no command, whatever its topic.
+            nolocal: true,
+            ..Filter::new(filter, QoS::AtLeastOnce)
+        });
         if let Err(error) = client.try_subscribe_many(filters) {
             tracing::error!(%error, "nothing can be asked for through the broker");
         }
@@ -306,11 +305,6 @@ impl Bridge {
                 return;
             }
         }
-        let lost = self.outbox.take_lost();
-        if lost > 0 {
-            self.hub.health().lost(lost);
-            tracing::warn!(lost, "messages to the MQTT broker found no room and were lost");
-        }
         while self.unacknowledged.len() < usize::from(IN_FLIGHT_MAX)
             && let Some(queued) = self.outbox.pop()
         {
@@ -321,8 +315,10 @@ impl Bridge {
                 continue;
             }
             let bytes = packet_bytes(message);
-            if bytes > self.packet_bytes_max || self.unwanted.get(&message.topic).is_some_and(|size| bytes >= *size) {
-                self.dropped(&queued.message, "it is larger than the broker takes");
+            if bytes > self.packet_bytes_max
+                || self.unwanted.get(&message.topic).is_some_and(|unwanted| bytes >= unwanted.bytes)
+            {
+                self.dropped(&queued.message, "the broker does not take it");
                 continue;
             }
             match publish(client, message, queued.retain, good_for) {
@@ -342,11 +338,31 @@ impl Bridge {
         }
     }
 
+    /// What found no room in the outbox is counted where it is shown.
+    fn count_lost(&self) {
+        let lost = self.outbox.take_lost();
+        if lost > 0 {
+            self.hub.health().lost(lost);
+            tracing::warn!(lost, "messages to the MQTT broker found no room and were lost");
+        }
+    }
+
     /// Publishes unchanged values again whose expiry at the broker is near and whose reading is good for longer.
     fn refresh(&mut self) {
         let near = Instant::now() + 2 * REFRESH;
         let due: Vec<Arc<str>> =
             self.expiring.iter().filter(|(_, expires)| **expires <= near).map(|(topic, _)| Arc::clone(topic)).collect();
+        let now = Instant::now();
+        let forgiven: Vec<Arc<str>> = self
+            .unwanted
+            .iter()
+            .filter(|(_, unwanted)| unwanted.until <= now)
+            .map(|(topic, _)| Arc::clone(topic))
+            .collect();
+        for topic in forgiven {
+            self.unwanted.remove(&topic);
+            self.hub.send_retained(self.consumer, &topic);
+        }
         for topic in due {
             let known = self.expiring.get(&topic).copied();
             if !self.hub.send_again(self.consumer, &topic, known) && known.is_some_and(|at| at <= Instant::now()) {
@@ -374,20 +390,33 @@ impl Bridge {
     }
 
     /// The connection is lost: events and results that were on their way are published again on the next one. A message
-    /// that was the first on its way twice, or once and the answer could not be read, is what the broker cannot take.
-    fn take_back(&mut self, progressed: bool) {
+    /// that was the first on its way too often, or whose answer could not be read, is what the broker does not take.
+    fn take_back(&mut self, progressed: bool, by_us: bool) {
         let first = self.unacknowledged.front().map(|(_, queued)| Arc::clone(&queued.message));
-        let again = || self.suspect.as_ref().zip(first.as_ref()).is_some_and(|(before, now)| is_same(before, now));
-        if (std::mem::take(&mut self.unreadable) || (!progressed && again()))
+        let before = self.suspect.take().filter(|_| !progressed);
+        self.suspect = match (before, first) {
+            (before, Some(_)) if by_us => before,
+            (Some(before), Some(now)) if is_same(&before.message, &now) => {
+                Some(Suspect { message: now, breaks: before.breaks + 1 })
+            }
+            (_, Some(message)) if !progressed => Some(Suspect { message, breaks: 1 }),
+            (_, _) => None,
+        };
+        let proved = self.suspect.as_ref().is_some_and(|suspect| {
+            let large = packet_bytes(&suspect.message) >= LARGE;
+            suspect.breaks >= if large { BREAKS_OF_LARGE } else { BREAKS_OF_SMALL }
+        });
+        if (std::mem::take(&mut self.unreadable) || proved)
             && let Some((_, queued)) = self.unacknowledged.pop_front()
         {
             let message = &queued.message;
-            if message.is_retained() {
-                self.unwanted.insert(Arc::clone(&message.topic), packet_bytes(message));
+            if let (true, Some(until)) = (message.is_retained(), Instant::now().checked_add(UNWANTED)) {
+                let bytes = packet_bytes(message);
+                self.unwanted.insert(Arc::clone(&message.topic), Unwanted { bytes, until });
             }
             self.dropped(message, "the connection broke on it");
+            self.suspect = None;
         }
-        self.suspect = first.filter(|_| !progressed);
         while let Some((_, queued)) = self.unacknowledged.pop_back() {
             if !queued.message.is_retained() {
                 self.outbox.put_back(queued);
@@ -422,53 +451,13 @@ impl Bridge {
 
 /// How large its packet is, at most.
 fn packet_bytes(message: &Message) -> usize {
-    message.payload.len() + message.topic.len() + PROPERTIES_BYTES
+    message.bytes() + PROPERTIES_BYTES
 }
 
 /// Whether it is the same message once more: what is retained is made anew for each connection.
 fn is_same(before: &Arc<Message>, now: &Arc<Message>) -> bool {
     let anew = now.is_retained() && before.topic == now.topic && before.payload.len() == now.payload.len();
     Arc::ptr_eq(before, now) || anew
-}
-
-/// Ends the polling with the connection.
-struct Polling(JoinHandle<()>);
-
-impl Drop for Polling {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Polls, and does nothing else, until the connection is lost.
-async fn poll(mut event_loop: EventLoop, events: mpsc::Sender<Result<Event, ConnectionError>>) {
-    loop {
-        let event = event_loop.poll().await;
-        let lost = event.is_err();
-        if events.send(event).await.is_err() || lost {
-            return;
-        }
-    }
-}
-
-/// rumqttc has enough to do.
-struct NoRoom;
-
-fn publish(client: &AsyncClient, message: &Message, retain: bool, good_for: Option<Duration>) -> Result<(), NoRoom> {
-    let properties = PublishProperties {
-        payload_format_indicator: Some(1),
-        // Rounded up: a second is the least that can be said.
-        message_expiry_interval: good_for
-            .map(|left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
-        content_type: Some(message.content_type.to_owned()),
-        correlation_data: message.reply.as_ref().and_then(|reply| reply.correlation.clone()),
-        user_properties: message.user_properties(),
-        ..PublishProperties::default()
-    };
-    let payload = message.payload.clone();
-    let handed = client.try_publish_with_properties(&*message.topic, QoS::AtLeastOnce, retain, payload, properties);
-    // It refuses wildcards too, which are in no topic of ours, nor in one that was asked for.
-    handed.map_err(|_| NoRoom)
 }
 
 /// Does what is asked for, one after another.

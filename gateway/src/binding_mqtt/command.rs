@@ -2,7 +2,8 @@
 //!
 //! The answer goes to the response topic of who asked (MQTT 5): a value, a status or a problem document, with the status in
 //! HTTP's numbers beside it. Without one a failed invocation is told on the action's status topic, and a refused write in
-//! the log. A publish is acknowledged when this is done, so what was acknowledged is on disk.
+//! the log. A publish to the own endpoint is acknowledged when this is done, so what was
+//! acknowledged is on disk; a broker's acknowledgement is the broker's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +91,14 @@ impl Commands {
     /// Whether `topic` is one to which something can be asked.
     pub(crate) fn takes(&self, topic: &str) -> bool {
         self.topics.asked(topic).is_some()
+    }
+
+    /// The gateway's client identifier at a broker: the same after a restart, and another one for each gateway, even one of
+    /// the same name.
+    pub(crate) fn client_id(&self) -> String {
+        let name = &self.servient.config().name;
+        let id = self.servient.thing("gateway").map(|gateway| gateway.id().to_string()).unwrap_or_default();
+        format!("tidegate-{name}-{}", id.rsplit('-').next().unwrap_or_default())
     }
 
     /// Largest payload of a publish, in bytes.

@@ -10,18 +10,19 @@ mod session;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::command::Commands;
 use super::hub::{ConsumerId, Hub, true_now};
 use crate::config::MqttLimits;
 use crate::lobby::Lobby;
-use session::Session;
+use session::{Caller, Session};
 
 /// How long a new connection waits for the place of one that was turned out.
 const ROOM_WITHIN: Duration = Duration::from_secs(1);
@@ -37,14 +38,19 @@ pub(super) struct Endpoint {
     commands: Arc<Commands>,
     limits: MqttLimits,
     lobby: Lobby,
+    /// Who has which client identifier, or had it last and has commands that are not done.
     clients: Mutex<HashMap<String, Client>>,
+    /// What the commands that are not done hold, in bytes.
+    waiting_bytes: Arc<AtomicUsize>,
 }
 
-/// Who has a client identifier now.
+/// Who has a client identifier.
 #[derive(Debug)]
 struct Client {
     id: ConsumerId,
     taken_over: Arc<Notify>,
+    /// Ready when what it asked for is done.
+    finished: oneshot::Receiver<()>,
 }
 
 /// Serves clients until the hub has closed, after `stop`.
@@ -57,7 +63,14 @@ pub(super) async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(limits.clients_max));
     let mut closed = hub.closed();
-    let endpoint = Arc::new(Endpoint { hub, commands, limits, lobby: Lobby::default(), clients: Mutex::default() });
+    let endpoint = Arc::new(Endpoint {
+        hub,
+        commands,
+        limits,
+        lobby: Lobby::default(),
+        clients: Mutex::default(),
+        waiting_bytes: Arc::default(),
+    });
     let mut sessions = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -97,33 +110,40 @@ async fn admit(
     place: Option<OwnedSemaphorePermit>,
     places: Arc<Semaphore>,
 ) {
-    let _place = match place {
+    let place = Arc::new(match place {
         Some(place) => place,
         None => match tokio::time::timeout(ROOM_WITHIN, places.acquire_owned()).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) | Err(_) => return,
         },
-    };
+    });
+    let caller = Caller { peer, place: Arc::clone(&place) };
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "small packets may be delayed");
     }
     let newcomer = endpoint.lobby.enter();
     tokio::select! {
-        () = Session::serve(Arc::clone(&endpoint), stream, peer, &newcomer) => {}
+        () = Session::serve(Arc::clone(&endpoint), stream, caller, &newcomer) => {}
         () = newcomer.turned_out() => tracing::debug!(%peer, "a silent MQTT connection made room"),
     }
 }
 
 impl Endpoint {
-    /// `id` has the client identifier from now on; who had it is told to go.
-    fn take_over(&self, identifier: &str, id: ConsumerId) -> Arc<Notify> {
+    /// `id` has the client identifier from now on; who had it is told to go, and what it asked for comes first.
+    fn take_over(
+        &self,
+        identifier: &str,
+        id: ConsumerId,
+        finished: oneshot::Receiver<()>,
+    ) -> (Arc<Notify>, Option<oneshot::Receiver<()>>) {
         let taken_over = Arc::new(Notify::new());
-        let client = Client { id, taken_over: Arc::clone(&taken_over) };
+        let client = Client { id, taken_over: Arc::clone(&taken_over), finished };
         let before = self.clients().insert(identifier.to_owned(), client);
-        if let Some(before) = before {
+        let before = before.map(|before| {
             before.taken_over.notify_one();
-        }
-        taken_over
+            before.finished
+        });
+        (taken_over, before)
     }
 
     fn leave(&self, identifier: &str, id: ConsumerId) {

@@ -18,7 +18,7 @@ use super::topics::Topics;
 use crate::exposed_thing::observation::ONLY_WHAT_FOLLOWS;
 use crate::exposed_thing::read::FIRST_READING_MAX;
 use crate::exposed_thing::{ActionStatus, ExposedThing, Notification, Observation, Observed, ObservedItem};
-use crate::interaction::AffordanceKind;
+use crate::interaction::{AffordanceKind, Context, InteractionError};
 use crate::servient::Servient;
 use crate::td;
 
@@ -68,6 +68,8 @@ struct Feed {
     lapsed: BTreeSet<Arc<str>>,
     /// When every property should have had its first reading, until that was looked at.
     first_readings: Option<Instant>,
+    /// Reads of those that had none; what comes is the name of a property that could not be read.
+    asked: JoinSet<Option<Arc<str>>>,
     /// Whether a handler that should answer does.
     answers: bool,
     said: &'static str,
@@ -77,7 +79,8 @@ impl Feed {
     fn new(thing: Arc<ExposedThing>, servient: &Arc<Servient>, hub: Arc<Hub>, topics: Topics) -> Self {
         let servient = Arc::clone(servient);
         let lapsed = BTreeSet::new();
-        Self { thing, servient, hub, topics, lapsed, first_readings: None, answers: true, said: "" }
+        let asked = JoinSet::new();
+        Self { thing, servient, hub, topics, lapsed, first_readings: None, asked, answers: true, said: "" }
     }
 
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -114,8 +117,9 @@ impl Feed {
                     Err(_) => break,
                 },
                 () = sleep_until(first_readings.unwrap_or_else(Instant::now)), if first_readings.is_some() => {
-                    self.miss_first_readings();
+                    self.ask_for_first_readings();
                 }
+                Some(missing) = self.asked.join_next() => self.first_reading(missing.ok().flatten()),
                 () = true_now(&mut stop) => break,
             }
         }
@@ -148,13 +152,24 @@ impl Feed {
         }
     }
 
-    /// A property that nobody could read so far is as stale as one whose reading has lapsed: a chip may be absent.
-    fn miss_first_readings(&mut self) {
+    /// A property that cannot be read from the start is as stale as one whose reading has lapsed: a chip may be absent.
+    fn ask_for_first_readings(&mut self) {
         self.first_readings = None;
         let description = self.thing.description();
         let promised = description.properties.values().filter(|property| property.observable && property.readable);
-        let missing = promised.filter(|property| self.thing.last_reading(&property.name).is_none());
-        self.lapsed.extend(missing.map(|property| Arc::clone(&property.name)));
+        for property in promised.filter(|property| self.thing.last_reading(&property.name).is_none()) {
+            let (thing, name) = (Arc::clone(&self.thing), Arc::clone(&property.name));
+            self.asked.spawn(async move {
+                let read = thing.read_property(&name, &Context::anonymous()).await;
+                matches!(read, Err(InteractionError::Unavailable { .. })).then_some(name)
+            });
+        }
+    }
+
+    /// The answer of one that was asked for.
+    fn first_reading(&mut self, missing: Option<Arc<str>>) {
+        let still = missing.filter(|name| self.thing.last_reading(name).is_none());
+        self.lapsed.extend(still);
     }
 
     fn event(&self, item: ObservedItem) {
@@ -216,8 +231,12 @@ impl Feed {
         let description = self.thing.description();
         let name = self.thing.name().as_str();
         let root = self.topics.thing(name);
-        let offered: BTreeSet<String> =
-            description.properties.values().map(|property| self.topics.property(name, &property.name)).collect();
+        let offered: BTreeSet<String> = description
+            .properties
+            .values()
+            .filter(|property| property.observable && property.schema.media.is_none())
+            .map(|property| self.topics.property(name, &property.name))
+            .collect();
         self.hub.forget(&format!("{root}/properties/"), |topic| offered.contains(topic));
         self.lapsed.retain(|property| description.properties.contains_key(property));
         self.first_readings = Instant::now().checked_add(FIRST_READING_MAX);

@@ -16,7 +16,7 @@ use super::outbox::{Outbox, Queued};
 use crate::behavior::gateway::MqttHealth;
 
 /// Filters of one consumer.
-const FILTERS_MAX: usize = 128;
+pub(crate) const FILTERS_MAX: usize = 128;
 
 /// One filter of a consumer.
 #[derive(Debug, Clone)]
@@ -134,10 +134,14 @@ impl Hub {
             return Err(TooManyFilters);
         }
         if wanted {
-            consumer.outbox.forget_initial(|topic| matches(&subscription.filter, topic));
+            let mut waited = consumer.outbox.forget_initial(|topic| matches(&subscription.filter, topic));
             let of_filter = retained.values().filter(|message| matches(&subscription.filter, &message.topic));
             for message in of_filter.filter_map(current) {
-                consumer.outbox.push(subscription.queued(&message, true));
+                let mut queued = subscription.queued(&message, true);
+                if let Some(other) = waited.remove(&message.topic) {
+                    queued.join(other);
+                }
+                consumer.outbox.push(queued);
             }
         }
         match known {
@@ -173,6 +177,16 @@ impl Hub {
         }
     }
 
+    /// Sends what is retained under `topic` once more.
+    pub(crate) fn send_retained(&self, id: ConsumerId, topic: &str) {
+        let state = self.lock();
+        let (Some(consumer), Some(message)) = (state.consumers.get(&id), state.retained.get(topic)) else { return };
+        if let Some(message) = current(message) {
+            consumer.outbox.forget_initial(|waiting| waiting == topic);
+            consumer.offer(&message, true);
+        }
+    }
+
     /// Sends the retained value of `topic` once more, if its reading is good for longer than `known`; whether it did.
     pub(crate) fn send_again(&self, id: ConsumerId, topic: &str, known: Option<Instant>) -> bool {
         let state = self.lock();
@@ -182,7 +196,10 @@ impl Hub {
         let Kind::Value(source) = &message.kind else { return false };
         let longer = source.thing.good_until(&source.property) > known;
         match current(message).filter(|_| longer) {
-            Some(message) => consumer.offer(&message, true),
+            Some(message) => {
+                consumer.outbox.forget_initial(|waiting| waiting == topic);
+                consumer.offer(&message, true);
+            }
             None => return false,
         }
         true
@@ -214,11 +231,7 @@ impl Consumer {
         let Some(first) = of_filters.next() else { return };
         let mut queued = first.queued(message, initial);
         for subscription in of_filters {
-            if subscription.qos as u8 > queued.qos as u8 {
-                queued.qos = subscription.qos;
-            }
-            queued.retain |= subscription.retain_as_published && message.is_retained();
-            queued.subscriptions.extend(subscription.identifier);
+            queued.join(subscription.queued(message, initial));
         }
         self.outbox.push(queued);
     }

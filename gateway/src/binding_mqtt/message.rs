@@ -71,6 +71,12 @@ impl Message {
         Self { content_type, ..self }
     }
 
+    /// What it holds: topic, payload and what identifies a request, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let correlation = self.reply.as_ref().and_then(|reply| reply.correlation.as_ref());
+        self.topic.len() + self.payload.len() + correlation.map_or(0, Bytes::len)
+    }
+
     pub(crate) fn is_retained(&self) -> bool {
         matches!(self.kind, Kind::Value(_) | Kind::Retained)
     }

@@ -3,7 +3,7 @@
 //! Invariant: when it is full, a property's value is left out only for a later one of the same property; events, results
 //! and last values are never left out silently. What does not fit then is the consumer's loss, and it is told.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rumqttc::v5::mqttbytes::QoS;
@@ -13,7 +13,7 @@ use super::message::Message;
 
 /// News that may wait.
 const MESSAGES_MAX: usize = 1_024;
-/// Bytes of their payloads; the message that reaches this is still taken.
+/// Bytes that they hold; the message that reaches this is still taken.
 const BYTES_MAX: usize = 4 << 20;
 
 /// A message for one consumer.
@@ -29,6 +29,17 @@ pub(crate) struct Queued {
     pub(crate) subscriptions: Vec<usize>,
 }
 
+impl Queued {
+    /// The same message for another subscription of the consumer, too.
+    pub(crate) fn join(&mut self, other: Self) {
+        if other.qos as u8 > self.qos as u8 {
+            self.qos = other.qos;
+        }
+        self.retain |= other.retain;
+        self.subscriptions.extend(other.subscriptions);
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -39,7 +50,7 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Waiting {
     queue: VecDeque<Queued>,
-    /// News among them, and the bytes of their payloads.
+    /// News among them, and the bytes that they hold.
     news: usize,
     bytes: usize,
     /// Messages that found no room.
@@ -84,10 +95,18 @@ impl Outbox {
         self.lock().queue.is_empty()
     }
 
-    /// Forgets what waits of what was retained under these topics: it is sent anew.
-    pub(crate) fn forget_initial(&self, of: impl Fn(&str) -> bool) {
+    /// Forgets what waits of what was retained under these topics, and hands it out by topic: it is sent anew.
+    pub(crate) fn forget_initial(&self, of: impl Fn(&str) -> bool) -> BTreeMap<Arc<str>, Queued> {
         let mut waiting = self.lock();
-        waiting.queue.retain(|queued| !(queued.initial && of(&queued.message.topic)));
+        let mut forgotten = BTreeMap::new();
+        waiting.queue.retain(|queued| {
+            let forget = queued.initial && of(&queued.message.topic);
+            if forget {
+                forgotten.insert(Arc::clone(&queued.message.topic), queued.clone());
+            }
+            !forget
+        });
+        forgotten
     }
 
     /// Forgets what waits, but for events and results: what is retained is published anew.
@@ -119,17 +138,17 @@ impl Waiting {
 
     fn count(&mut self, queued: &Queued) {
         self.news += usize::from(!queued.initial);
-        self.bytes += if queued.initial { 0 } else { queued.message.payload.len() };
+        self.bytes += if queued.initial { 0 } else { queued.message.bytes() };
     }
 
     fn uncount(&mut self, queued: &Queued) {
         self.news -= usize::from(!queued.initial);
-        self.bytes -= if queued.initial { 0 } else { queued.message.payload.len() };
+        self.bytes -= if queued.initial { 0 } else { queued.message.bytes() };
     }
 
     fn count_all(&mut self) {
         let news = || self.queue.iter().filter(|queued| !queued.initial);
-        (self.news, self.bytes) = (news().count(), news().map(|queued| queued.message.payload.len()).sum());
+        (self.news, self.bytes) = (news().count(), news().map(|queued| queued.message.bytes()).sum());
     }
 
     fn leave_out_older_values(&mut self) {

@@ -3,6 +3,8 @@
 //! In both styles: the href carries the topic, which real clients go by, and the vocabulary says it once more. With the
 //! broker-only href that the binding document asks for, the most used client ends with an unhandled error.
 
+use std::net::{IpAddr, SocketAddr};
+
 use thing_descriptions::vocabulary::{CONTENT_TYPE_DEFAULT, MQV};
 use thing_descriptions::{DataSchema, Form, Op, Thing};
 
@@ -16,7 +18,9 @@ pub(super) fn add(described: &mut Thing, thing: &ExposedThing, origin: &str, con
     if thing.path().ends_with(super::HANDLER) {
         return;
     }
-    let own = config.mqtt.listen.map(|listen| format!("mqtt://{}:{}", host(origin), listen.port()));
+    // Who comes by another name than loopback's, through a proxy say, cannot reach what listens on loopback only.
+    let reachable = |listen: &SocketAddr| !listen.ip().is_loopback() || is_loopback(host(origin));
+    let own = config.mqtt.listen.filter(reachable).map(|listen| format!("mqtt://{}:{}", host(origin), listen.port()));
     let broker = config.mqtt.broker.as_ref().map(|broker| {
         let (scheme, host) = (if broker.tls { "mqtts" } else { "mqtt" }, bracketed(&broker.host));
         format!("{scheme}://{host}:{}", broker.port)
@@ -77,6 +81,11 @@ fn host(origin: &str) -> &str {
     }
 }
 
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
@@ -108,6 +117,15 @@ mod tests {
         assert_eq!(lamp["properties"]["on"]["forms"], expected);
         assert_eq!(lamp["actions"]["pulse"]["forms"][0]["mqv:controlPacket"], "publish");
         assert_eq!(lamp["events"]["blown"]["forms"][0]["mqv:retain"], json!(null));
+    }
+
+    #[test]
+    fn loopback_has_its_names() {
+        for (host, expected) in
+            [("localhost", true), ("127.0.0.1", true), ("[::1]", true), ("pi.local", false), ("192.168.1.2", false)]
+        {
+            assert_eq!(is_loopback(host), expected, "{host}");
+        }
     }
 
     #[test]

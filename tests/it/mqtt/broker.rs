@@ -1,6 +1,9 @@
 //! The external broker pulled away and put back: what is retained comes anew, and nothing that happened meanwhile is lost.
 
-use std::net::TcpListener;
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+};
 
 use anyhow::{Result, ensure};
 use tests::{
@@ -141,5 +144,46 @@ fn what_a_broker_is_too_small_for_does_not_hold_up_the_rest() -> Result<()> {
             Ok((mqtt["lost"].as_u64() > Some(0)).then_some(()))
         })?;
     }
+    Ok(())
+}
+
+/// Accepts a connection and its CONNECT, and says that all is well (MQTT 5).
+fn welcome(listener: &TcpListener) -> Result<TcpStream> {
+    let (mut stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    let mut head = [0; 2];
+    stream.read_exact(&mut head)?;
+    ensure!(head[0] == 0x10 && head[1] < 0x80, "a short CONNECT is expected");
+    stream.read_exact(&mut vec![0; head[1].into()])?;
+    stream.write_all(&[0x20, 3, 0, 0, 0])?;
+    Ok(stream)
+}
+
+/// Reads until these words have come, one after another.
+fn until(stream: &mut TcpStream, words: &[&str]) -> Result<()> {
+    let (mut seen, mut bytes) = (String::new(), [0; 4_096]);
+    loop {
+        let mut rest = seen.as_str();
+        let all = words.iter().all(|word| rest.split_once(word).map(|(_, after)| rest = after).is_some());
+        if all {
+            return Ok(());
+        }
+        let count = stream.read(&mut bytes)?;
+        ensure!(count > 0, "the gateway closed the connection after {seen:?}");
+        seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+}
+
+#[test]
+fn a_broker_that_breaks_connections_is_told_that_the_gateway_is_online_all_the_same() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let gateway = site(&configuration(listener.local_addr()?))?.start()?;
+    for _ in 0..3 {
+        until(&mut welcome(&listener)?, &["tidegate/tidegate/status", "online"])?;
+    }
+    let mut good = welcome(&listener)?;
+    until(&mut good, &["tidegate/tidegate/status", "online"])?;
+    drop(good);
+    gateway.stop()?;
     Ok(())
 }

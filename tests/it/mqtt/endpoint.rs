@@ -6,11 +6,16 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use tests::{
     eventually,
+    http::Request,
     mqtt::{Message, Paho, Protocol, Subscriber},
     site::{CLIMATE, HOST_MONITOR, LABORATORY, RELAY},
 };
 
-use super::{DEADLINE, Place, topic};
+use super::{
+    DEADLINE, Place,
+    refusals::{Raw, packet, text},
+    topic,
+};
 
 #[test]
 fn the_will_of_a_client_that_vanishes_is_carried_out() -> Result<()> {
@@ -137,6 +142,39 @@ fn more_retained_messages_than_an_outbox_holds_reach_a_subscriber() -> Result<()
     for _ in 0..112 {
         let last = subscriber.until("offline", |message| message.text() == "offline")?;
         ensure!(last.topic.ends_with("/status"), "{last:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_client_asks_for_over_two_connections_is_done_in_its_order() -> Result<()> {
+    let place = Place::endpoint()?;
+    let lamp = text(topic("lamp/properties/on/set").as_bytes());
+    let mut first = Raw::connected(place.address, 4)?;
+    first.send(&packet(0x30, &[lamp.as_slice(), b"true"].concat()).repeat(1_000))?;
+    first.send(&packet(0xe0, &[]))?;
+    // The same client identifier.
+    let mut second = Raw::connected(place.address, 4)?;
+    second.send(&packet(0x32, &[lamp.as_slice(), &[0, 7], b"false"].concat()))?;
+    ensure!(second.packet()? == [0x40, 2, 0, 7]);
+    let mut connection = place.gateway.client().connect()?;
+    for read in 0..100 {
+        let on = connection.send(&Request::new("GET", "/things/lamp/properties/on"))?.expect(200)?.value()?;
+        ensure!(on == false, "an older write came after a newer one (read {read})");
+    }
+    Ok(())
+}
+
+#[test]
+fn of_filters_that_overlap_the_best_quality_of_service_counts() -> Result<()> {
+    let place = Place::endpoint()?;
+    let (all, one) = (text(topic("lamp/properties/+").as_bytes()), text(topic("lamp/properties/on").as_bytes()));
+    for filters in [[(&all, 1), (&one, 0)], [(&all, 0), (&one, 1)]] {
+        let mut raw = Raw::connected(place.address, 4)?;
+        let body: Vec<u8> = filters.iter().flat_map(|(filter, qos)| [filter.as_slice(), &[*qos]].concat()).collect();
+        raw.send(&packet(0x82, &[&[0, 1], body.as_slice()].concat()))?;
+        ensure!(raw.packet()?[0] == 0x90);
+        ensure!(raw.packet()?[0] == 0x33, "quality of service 1, retained");
     }
     Ok(())
 }

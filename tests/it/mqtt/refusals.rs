@@ -16,17 +16,17 @@ use tests::{
 use super::{DEADLINE, Place, topic};
 
 /// A client that sends what it wants.
-struct Raw(TcpStream);
+pub(super) struct Raw(TcpStream);
 
 impl Raw {
-    fn connect(address: SocketAddr) -> Result<Self> {
+    pub(super) fn connect(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         Ok(Self(stream))
     }
 
     /// With a CONNECT of this protocol level that was accepted.
-    fn connected(address: SocketAddr, level: u8) -> Result<Self> {
+    pub(super) fn connected(address: SocketAddr, level: u8) -> Result<Self> {
         let mut raw = Self::connect(address)?;
         raw.send(&connect(level, 2, b"raw"))?;
         let acknowledged = raw.packet()?;
@@ -34,12 +34,12 @@ impl Raw {
         Ok(raw)
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<()> {
         Ok(self.0.write_all(bytes)?)
     }
 
     /// The next packet: its first byte, the length, the body.
-    fn packet(&mut self) -> Result<Vec<u8>> {
+    pub(super) fn packet(&mut self) -> Result<Vec<u8>> {
         let mut head = [0; 2];
         self.0.read_exact(&mut head)?;
         ensure!(head[1] < 0x80 || head[0] >> 4 != 3, "a long packet");
@@ -76,12 +76,12 @@ fn connect(level: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
     packet(0x10, &body)
 }
 
-fn text(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn text(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes();
     [&length, bytes].concat()
 }
 
-fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     let mut packet = vec![first];
     let mut left = body.len();
     loop {
@@ -135,8 +135,10 @@ fn a_packet_that_breaks_the_protocol_ends_its_connection_with_a_reason() -> Resu
     let subscribe = |first: u8, identifier: u8, filter: &[u8]| {
         packet(first, &[vec![0, identifier, 0], text(filter), vec![0]].concat())
     };
-    // MQTT 5 reason codes: malformed packet, protocol error, topic name invalid, packet too large, QoS not supported.
+    // MQTT 5 reason codes: malformed packet, protocol error, topic name invalid, packet too large, QoS not supported, quota.
+    let many = [vec![0, 1, 0], [text(b"a"), vec![0]].concat().repeat(129)].concat();
     let cases: Vec<(u8, Vec<u8>)> = vec![
+        (0x97, packet(0x82, &many)),
         (0x82, connect(5, 2, b"again")),
         (0x81, packet(0x31 | 0x06, b"\0\x01x")),
         (0x90, publish(b"tidegate/+/x")),
@@ -255,6 +257,28 @@ fn a_client_that_never_reads_costs_little_and_others_do_not_notice() -> Result<(
         Ok((mqtt["clients"] == 1).then_some(()))
     })?;
     ensure!(client.value("/things/lamp/properties/on")? == false);
+    Ok(())
+}
+
+#[test]
+fn a_client_that_sends_faster_than_is_done_costs_little() -> Result<()> {
+    let place = Place::endpoint()?;
+    let mut hasty = Raw::connected(place.address, 5)?;
+    // Half a megabyte of user properties around each payload of one byte: `5`, 0x26.
+    let property = [vec![0x26], text(b"k"), text(&[b'v'; 60_000])].concat().repeat(9);
+    let length = packet(0, &property);
+    let echo = topic("laboratory/properties/echo/set");
+    let publish = packet(0x30, &[text(echo.as_bytes()), length[1..].to_vec(), b"5".to_vec()].concat());
+    hasty.send(&publish)?;
+    let read = || Ok((place.gateway.client().value("/things/laboratory/properties/echo")? == 5).then_some(()));
+    eventually("the first is done", DEADLINE, read)?;
+    let before = resident_bytes(place.gateway.id())?;
+    for _ in 0..400 {
+        hasty.send(&publish)?;
+    }
+    let after = resident_bytes(place.gateway.id())?;
+    ensure!(after < before + (48 << 20), "{before} {after}");
+    ensure!(place.gateway.client().value("/things/lamp/properties/on")? == false);
     Ok(())
 }
 

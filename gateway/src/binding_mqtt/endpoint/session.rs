@@ -4,48 +4,54 @@
 //! order when they are done; a client that goes away does not stop them. What a client does not take waits in its bounded
 //! outbox; one that lets it overflow is disconnected, so nothing is left out behind its back.
 
+mod admit;
+mod work;
+
 use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, ConnAckProperties, Connect, ConnectReturnCode, Disconnect, DisconnectProperties, DisconnectReasonCode,
-    Filter, LastWill, Packet, PingResp, PubAck, PubAckProperties, PubAckReason, Publish, PublishProperties,
-    RetainForwardRule, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, UnsubAckReason, Unsubscribe,
+    ConnAck, Disconnect, DisconnectProperties, DisconnectReasonCode, Filter, Packet, PingResp, PubAck,
+    PubAckProperties, PubAckReason, Publish, PublishProperties, RetainForwardRule, SubAck, Subscribe,
+    SubscribeReasonCode, UnsubAck, UnsubAckReason, Unsubscribe,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
-use uuid::Uuid;
 
 use super::Endpoint;
 use super::codec::{self, Refused, Version};
 use super::connect;
 use crate::binding_mqtt::command::{self, Refusal};
 use crate::binding_mqtt::filter::{is_filter, is_topic};
-use crate::binding_mqtt::hub::{ConsumerId, SendRetained, Subscription, true_now};
+use crate::binding_mqtt::hub::{ConsumerId, FILTERS_MAX, SendRetained, Subscription, true_now};
 use crate::binding_mqtt::outbox::{Outbox, Queued};
 use crate::lobby::Newcomer;
+use work::{Asked, Done, Held, hand_over};
 
 /// How long a client that takes nothing of what is sent to it is kept.
 const STALL: Duration = Duration::from_secs(30);
-/// Publishes of a client that may wait for their turn, and messages to it that may wait to be acknowledged.
+/// Publishes of a client that it should leave unacknowledged at most, and messages to it that may wait to be acknowledged.
 const IN_FLIGHT_MAX: u16 = 32;
-/// Publishes of a client that may wait before those, and the bytes of their payloads.
+/// Publishes of a client that may wait for their turn, and what they may hold, in bytes. The one that reaches this is taken.
 const WAITING_MAX: usize = 1_024;
-const WAITING_BYTES_MAX: usize = 1 << 20;
+const WAITING_BYTES_MAX: usize = 256 << 10;
+/// What the publishes of all clients may hold, in bytes; beyond that each client has one at a time.
+const ALL_WAITING_BYTES_MAX: usize = 32 << 20;
+/// Largest CONNECT, in bytes: anybody may send one.
+const CONNECT_BYTES_MAX: usize = 128 << 10;
 /// A write that takes longer than this waited for the client.
 const LONG_WRITE: Duration = Duration::from_millis(500);
 /// How much a packet may carry beside its payload, in bytes.
 const AROUND_PAYLOAD: usize = 64 << 10;
 /// How much is written at once, in bytes.
 const WRITE_AT_ONCE: usize = 64 << 10;
-/// Longest client identifier, in bytes.
-const IDENTIFIER_BYTES_MAX: usize = 256;
 
 /// See the module.
 pub(super) struct Session {
@@ -54,6 +60,7 @@ pub(super) struct Session {
     version: Version,
     identifier: String,
     consumer: ConsumerId,
+    taken_over: Arc<Notify>,
     outbox: Arc<Outbox>,
     /// Messages that the client has not acknowledged.
     in_flight: HashSet<u16>,
@@ -67,7 +74,7 @@ pub(super) struct Session {
     done: mpsc::Receiver<Done>,
     /// Publishes that wait for their turn. When there are too many, nothing more is read.
     waiting: VecDeque<Asked>,
-    /// Bytes of their payloads.
+    /// What they hold, in bytes.
     waiting_bytes: usize,
     /// Since when the client has left its window full.
     full_since: Option<Instant>,
@@ -78,16 +85,11 @@ pub(super) struct Session {
     writing: bool,
 }
 
-/// A publish of the client on its way.
-struct Asked {
-    packet_id: Option<u16>,
-    publish: command::Publish,
-}
-
-/// A publish that is done and wants an acknowledgement.
-struct Done {
-    packet_id: u16,
-    outcome: Result<(), (Refusal, String)>,
+/// Who connects.
+pub(super) struct Caller {
+    pub(super) peer: SocketAddr,
+    /// One of the places for clients.
+    pub(super) place: Arc<OwnedSemaphorePermit>,
 }
 
 /// How a session ends.
@@ -110,11 +112,11 @@ impl From<Refused> for End {
 
 impl Session {
     /// Serves one connection to its end.
-    pub(super) async fn serve(endpoint: Arc<Endpoint>, mut stream: TcpStream, peer: SocketAddr, newcomer: &Newcomer) {
-        let packet_bytes_max = endpoint.commands.payload_bytes_max() + AROUND_PAYLOAD;
+    pub(super) async fn serve(endpoint: Arc<Endpoint>, mut stream: TcpStream, caller: Caller, newcomer: &Newcomer) {
+        let peer = caller.peer;
         let mut incoming = BytesMut::new();
         let within = Instant::now() + endpoint.limits.connect_timeout;
-        let connecting = timeout_at(within, connect::read(&mut stream, &mut incoming, packet_bytes_max)).await;
+        let connecting = timeout_at(within, connect::read(&mut stream, &mut incoming, CONNECT_BYTES_MAX)).await;
         let (version, packet) = match connecting {
             Ok(Ok(Some(connected))) => connected,
             Ok(Ok(None)) => return,
@@ -123,7 +125,7 @@ impl Session {
         };
         newcomer.asked();
         let Packet::Connect(connect, will, _login) = packet else { return };
-        let mut session = match Self::admit(endpoint, peer, version, connect, will) {
+        let mut session = match Self::admit(endpoint, caller, version, connect, will) {
             Ok(session) => session,
             Err((code, detail)) => {
                 tracing::debug!(%peer, detail, "an MQTT client was refused");
@@ -136,101 +138,15 @@ impl Session {
                 return;
             }
         };
-        let taken_over = session.endpoint.take_over(&session.identifier, session.consumer);
         session.endpoint.hub.health().client_came();
-        let end = session.run(&mut stream, &mut incoming, &taken_over).await;
+        let end = session.run(&mut stream, &mut incoming).await;
         session.endpoint.hub.detach(session.consumer);
-        session.endpoint.leave(&session.identifier, session.consumer);
         session.endpoint.hub.health().client_left();
         session.end(end, &mut stream).await;
     }
 
-    /// Checks what a CONNECT asks for, and makes its session.
-    fn admit(
-        endpoint: Arc<Endpoint>,
-        peer: SocketAddr,
-        version: Version,
-        wanted: Connect,
-        will: Option<LastWill>,
-    ) -> Result<Self, (ConnectReturnCode, String)> {
-        let mut assigned = false;
-        let identifier = match wanted.client_id {
-            id if id.len() > IDENTIFIER_BYTES_MAX || id.contains('\0') => {
-                let detail = format!("a client identifier has at most {IDENTIFIER_BYTES_MAX} bytes and no NUL");
-                return Err((ConnectReturnCode::ClientIdentifierNotValid, detail));
-            }
-            id if !id.is_empty() => id,
-            _ if version == Version::V4 && !wanted.clean_start => {
-                let detail = "a session that is to be kept needs a client identifier".to_owned();
-                return Err((ConnectReturnCode::ClientIdentifierNotValid, detail));
-            }
-            _ => {
-                assigned = true;
-                format!("tidegate-{}", Uuid::new_v4().simple())
-            }
-        };
-        let properties = wanted.properties.unwrap_or_default();
-        if let Some(method) = properties.authentication_method {
-            let detail = format!("the authentication method {method:?} is not known");
-            return Err((ConnectReturnCode::BadAuthenticationMethod, detail));
-        }
-        if properties.receive_maximum == Some(0) || properties.max_packet_size == Some(0) {
-            return Err((ConnectReturnCode::ProtocolError, "a maximum of 0 makes no sense".to_owned()));
-        }
-        let will = will.map(|will| connect::will_of(&endpoint, will)).transpose()?;
-        let (consumer, outbox) = endpoint.hub.attach(false);
-        let (commands, asked) = mpsc::channel(usize::from(IN_FLIGHT_MAX));
-        let (acknowledge, done) = mpsc::channel(2 * usize::from(IN_FLIGHT_MAX));
-        tokio::spawn(work(Arc::clone(&endpoint), consumer, asked, acknowledge));
-        let keep_alive = Some(wanted.keep_alive).filter(|seconds| *seconds > 0);
-        let mut session = Self {
-            endpoint,
-            peer,
-            version,
-            identifier,
-            consumer,
-            outbox,
-            in_flight: HashSet::new(),
-            in_flight_max: usize::from(properties.receive_maximum.unwrap_or(u16::MAX).min(IN_FLIGHT_MAX)),
-            packet_id: 0,
-            packet_bytes_max: properties.max_packet_size.and_then(|max| max.try_into().ok()).unwrap_or(usize::MAX),
-            // One and a half times (MQTT 5.0 section 3.1.2.10).
-            keep_alive: keep_alive.map(|seconds| Duration::from_millis(u64::from(seconds) * 1_500)),
-            will,
-            commands,
-            done,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            full_since: None,
-            wants_reasons: properties.request_problem_info != Some(0),
-            out: BytesMut::new(),
-            writing: false,
-        };
-        let acknowledged = session.acknowledgement(assigned, properties.session_expiry_interval.is_some());
-        // A CONNACK always fits.
-        let _written = session.put(acknowledged);
-        tracing::debug!(%peer, client = session.identifier, ?version, "an MQTT client came");
-        Ok(session)
-    }
-
-    /// CONNACK, with what this endpoint offers.
-    fn acknowledgement(&self, assigned: bool, asked_to_be_kept: bool) -> Packet {
-        let packet_bytes_max = self.endpoint.commands.payload_bytes_max() + AROUND_PAYLOAD;
-        let properties = ConnAckProperties {
-            // Sessions end with their connection.
-            session_expiry_interval: asked_to_be_kept.then_some(0),
-            receive_max: Some(IN_FLIGHT_MAX),
-            max_qos: Some(1),
-            max_packet_size: u32::try_from(packet_bytes_max).ok(),
-            assigned_client_identifier: assigned.then(|| self.identifier.clone()),
-            shared_subscription_available: Some(0),
-            ..connect::no_properties()
-        };
-        let properties = (self.version == Version::V5).then_some(properties);
-        Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success, properties })
-    }
-
-    async fn run(&mut self, stream: &mut TcpStream, incoming: &mut BytesMut, taken_over: &Notify) -> End {
+    async fn run(&mut self, stream: &mut TcpStream, incoming: &mut BytesMut) -> End {
+        let taken_over = Arc::clone(&self.taken_over);
         let running = self.packets(stream, incoming);
         tokio::select! {
             biased;
@@ -252,8 +168,13 @@ impl Session {
             while self.reads()
                 && let Some(packet) = codec::read(self.version, incoming, packet_bytes_max)?
             {
+                let costs = matches!(packet, Packet::Subscribe(_));
                 if let Some(end) = self.packet(packet)? {
                     return Ok(end);
+                }
+                if costs {
+                    // It may have meant thousands of messages: others come first.
+                    tokio::task::yield_now().await;
                 }
             }
             self.messages()?;
@@ -288,7 +209,7 @@ impl Session {
                         heard = Instant::now();
                     }
                     if let (Ok(permit), Some(asked)) = (permit, self.waiting.pop_front()) {
-                        self.waiting_bytes -= asked.publish.payload.len();
+                        self.waiting_bytes -= asked.held.bytes();
                         permit.send(asked);
                     }
                 }
@@ -308,15 +229,17 @@ impl Session {
 
     /// Whether more of the client's packets can be taken.
     fn reads(&self) -> bool {
-        self.waiting.len() < WAITING_MAX && self.waiting_bytes < WAITING_BYTES_MAX
+        let of_all = if self.waiting.is_empty() { 0 } else { self.endpoint.waiting_bytes.load(Ordering::Relaxed) };
+        self.waiting.len() < WAITING_MAX && self.waiting_bytes < WAITING_BYTES_MAX && of_all < ALL_WAITING_BYTES_MAX
     }
 
     fn packet(&mut self, packet: Packet) -> Result<Option<End>, Refused> {
         match packet {
             Packet::Publish(publish) => self.publish(publish)?,
             Packet::PubAck(ack) => {
-                self.in_flight.remove(&ack.pkid);
-                self.full_since = None;
+                if self.in_flight.remove(&ack.pkid) {
+                    self.full_since = None;
+                }
             }
             Packet::Subscribe(subscribe) => self.subscribe(subscribe)?,
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe)?,
@@ -357,12 +280,14 @@ impl Session {
         }
         let publish = command::Publish {
             topic: topic.to_owned(),
-            payload: publish.payload,
+            // Copied: what was read holds the whole packet.
+            payload: Bytes::copy_from_slice(&publish.payload),
             response_topic: properties.response_topic,
-            correlation: properties.correlation_data,
+            correlation: properties.correlation_data.map(|correlation| Bytes::copy_from_slice(&correlation)),
         };
-        self.waiting_bytes += publish.payload.len();
-        self.waiting.push_back(Asked { packet_id, publish });
+        let held = Held::new(&publish, &self.endpoint.waiting_bytes);
+        self.waiting_bytes += held.bytes();
+        self.waiting.push_back(Asked { packet_id, publish, held });
         Ok(())
     }
 
@@ -410,6 +335,10 @@ impl Session {
         let identifier = properties.and_then(|properties| properties.id);
         if identifier == Some(0) {
             return Err(Refused::new(DisconnectReasonCode::ProtocolError, "a subscription identifier of 0"));
+        }
+        if filters.len() > FILTERS_MAX {
+            let detail = format!("a SUBSCRIBE with {} filters: at most {FILTERS_MAX} are taken", filters.len());
+            return Err(Refused::new(DisconnectReasonCode::QuotaExceeded, detail));
         }
         // What is retained follows the acknowledgement; it waits in the outbox until then.
         let return_codes = filters.into_iter().map(|filter| self.subscribe_to(filter, identifier)).collect();
@@ -523,7 +452,10 @@ impl Session {
             End::Refused(refused) => (Some((refused.reason, refused.detail)), true),
         };
         // Through the same queue: what the client asked for before comes first.
-        let will = self.will.take().filter(|_| will).map(|publish| Asked { packet_id: None, publish });
+        let will = self.will.take().filter(|_| will).map(|publish| {
+            let held = Held::new(&publish, &self.endpoint.waiting_bytes);
+            Asked { packet_id: None, publish, held }
+        });
         self.waiting.extend(will);
         if !self.waiting.is_empty() {
             tokio::spawn(hand_over(std::mem::take(&mut self.waiting), self.commands.clone()));
@@ -544,30 +476,5 @@ impl Session {
             }
         }
         let _gone = timeout(Duration::from_secs(1), stream.shutdown()).await;
-    }
-}
-
-/// Hands over what a client that is gone had asked for.
-async fn hand_over(waiting: VecDeque<Asked>, commands: mpsc::Sender<Asked>) {
-    for asked in waiting {
-        if commands.send(asked).await.is_err() {
-            return tracing::error!("what a client had asked for could not be carried out");
-        }
-    }
-}
-
-/// Carries out a client's commands, one after another, also when the client is gone.
-async fn work(
-    endpoint: Arc<Endpoint>,
-    consumer: ConsumerId,
-    mut asked: mpsc::Receiver<Asked>,
-    acknowledge: mpsc::Sender<Done>,
-) {
-    while let Some(Asked { packet_id, publish }) = asked.recv().await {
-        let outcome = endpoint.commands.execute(&publish, consumer).await;
-        if let Some(packet_id) = packet_id {
-            // An error: the client is gone.
-            let _gone = acknowledge.send(Done { packet_id, outcome }).await;
-        }
     }
 }
