@@ -7,7 +7,7 @@
 
 mod broker;
 mod command;
-mod endpoint;
+pub(crate) mod endpoint;
 mod feed;
 mod filter;
 mod hub;

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 mod directory;
 pub mod exposed_thing;
+pub mod fuzzing;
 pub mod gateway;
 pub mod interaction;
 mod lobby;

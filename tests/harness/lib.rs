@@ -5,6 +5,7 @@
 //! is ended by its own id and with its guard.
 
 pub mod deadline;
+pub mod fuzz;
 pub mod gateway;
 mod guard;
 pub mod handlers;

@@ -9,6 +9,7 @@ mod canary;
 mod configure;
 mod descriptions;
 mod folder;
+mod fuzz;
 mod mqtt;
 mod mqtt_clients;
 mod node_wot;

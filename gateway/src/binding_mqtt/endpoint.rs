@@ -4,7 +4,7 @@
 //! Bounded: connections, what a connection may send before its CONNECT is understood, and how long that may take. When all
 //! places are taken, the connection that has been silent for longest makes room.
 
-mod codec;
+pub(crate) mod codec;
 mod connect;
 mod session;
 
