@@ -1,17 +1,19 @@
 //! Packets on the wire: rumqttc's codec for both versions, with what it does not check itself.
 //!
 //! Sessions know MQTT 5 packets only; those of 3.1.1 are translated here, both ways. The codec lets pass: reserved flags,
-//! a second meaning of reserved bits in CONNECT, packets that only a server sends, and an MQTT 5 DISCONNECT without a body
-//! is an error to it, although it is the usual one.
+//! packets that only a server sends, and much that is malformed (`walk`); an MQTT 5 DISCONNECT without a body, or with
+//! nothing but a reason, is an error to it, although both are usual.
+
+mod walk;
 
 use bytes::{Buf, Bytes, BytesMut};
+use rumqttc::mqttbytes;
 use rumqttc::mqttbytes::v4;
+use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, Filter, LastWill, Login, Packet, PubAck,
     Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, Unsubscribe,
 };
-use rumqttc::v5::mqttbytes::{Error as V5Error, QoS};
-use rumqttc::{mqttbytes, mqttbytes::Error as V4Error};
 
 /// MQTT 3.1.1 or 5.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +81,18 @@ impl Head {
         self.bytes + self.remaining
     }
 
-    /// The flags that each type must have, and the types that a client may send.
-    fn check(self) -> Result<(), Refused> {
+    /// The flags that each type must have (section 2.1.3), and the types that a client may send.
+    fn check(self, version: Version) -> Result<(), Refused> {
+        // A length of MQTT 5 has no more bytes than it needs (MQTT-1.5.5-1); 3.1.1 does not say so.
+        if version == Version::V5 && self.bytes > 2 && self.remaining >> (7 * (self.bytes - 2)) == 0 {
+            return Err(Refused::malformed("a length with more bytes than it needs"));
+        }
         let flags = self.first & 0x0F;
         let expected = match self.first >> 4 {
+            // DUP without an acknowledgement to wait for (MQTT-3.3.1-2), quality of service 3 (MQTT-3.3.1-4).
+            3 if flags & 0x0E == 0x08 || flags & 0x06 == 0x06 => {
+                return Err(Refused::malformed("the flags of PUBLISH contradict each other"));
+            }
             3 => return Ok(()),
             8 | 10 => 2,
             1 | 4 | 12 | 14 => 0,
@@ -107,22 +117,9 @@ pub(crate) fn version(stream: &[u8], bytes_max: usize) -> Result<Option<Result<V
     let body = &stream[head.bytes..head.whole()];
     match body {
         [0, 6, b'M', b'Q', b'I', b's', b'd', b'p', level, ..] => Ok(Some(Err(OtherVersion(*level)))),
-        [0, 4, b'M', b'Q', b'T', b'T', level, flags, ..] => {
-            let version = match level {
-                4 => Version::V4,
-                5 => Version::V5,
-                level => return Ok(Some(Err(OtherVersion(*level)))),
-            };
-            let (will, user, password) = (flags & 0x04 != 0, flags & 0x80 != 0, flags & 0x40 != 0);
-            let will_flags = flags & 0x38;
-            if flags & 0x01 != 0 || (!will && will_flags != 0) || flags & 0x18 == 0x18 {
-                return Err(Refused::malformed("the flags of CONNECT contradict each other"));
-            }
-            if version == Version::V4 && password && !user {
-                return Err(Refused::malformed("a password without a user name"));
-            }
-            Ok(Some(Ok(version)))
-        }
+        [0, 4, b'M', b'Q', b'T', b'T', 4, ..] => Ok(Some(Ok(Version::V4))),
+        [0, 4, b'M', b'Q', b'T', b'T', 5, ..] => Ok(Some(Ok(Version::V5))),
+        [0, 4, b'M', b'Q', b'T', b'T', level, ..] => Ok(Some(Err(OtherVersion(*level)))),
         _ => Err(Refused::protocol("this is no MQTT")),
     }
 }
@@ -130,36 +127,27 @@ pub(crate) fn version(stream: &[u8], bytes_max: usize) -> Result<Option<Result<V
 /// Takes the next packet out of `stream`; `None`: more bytes are needed.
 pub(crate) fn read(version: Version, stream: &mut BytesMut, bytes_max: usize) -> Result<Option<Packet>, Refused> {
     let Some(head) = Head::read(stream, bytes_max)? else { return Ok(None) };
-    head.check()?;
+    head.check(version)?;
     if stream.len() < head.whole() {
         return Ok(None);
     }
+    walk::walk(version, head.first, &stream[head.bytes..head.whole()])?;
     if head.remaining == 0 && head.first == 0xE0 {
         stream.advance(head.whole());
         return Ok(Some(Packet::Disconnect(Disconnect::new(DisconnectReasonCode::NormalDisconnection))));
     }
-    if head.remaining > 0 && head.first == 0xC0 {
-        return Err(Refused::malformed("a PINGREQ has no body"));
-    }
     // The packet alone: what follows it is none of this packet's business.
     let mut packet = stream.split_to(head.whole());
+    if head.remaining == 1 && head.first == 0xE0 {
+        // A reason alone: the length of the properties that are left out is 0 (section 3.14.2.2.1).
+        packet = BytesMut::from(&[0xE0, 2, packet[head.bytes], 0][..]);
+    }
     match version {
-        Version::V5 => Packet::read(&mut packet, None).map(Some).map_err(|error| of_v5(&error)),
-        Version::V4 => v4::Packet::read(&mut packet, usize::MAX).map_err(|error| of_v4(&error)).and_then(from_v4),
+        Version::V5 => Packet::read(&mut packet, None).map(Some).map_err(|error| Refused::malformed(error.to_string())),
+        Version::V4 => v4::Packet::read(&mut packet, usize::MAX)
+            .map_err(|error| Refused::malformed(error.to_string()))
+            .and_then(from_v4),
     }
-}
-
-fn of_v5(error: &V5Error) -> Refused {
-    match error {
-        V5Error::InvalidPropertyType(_) | V5Error::PacketIdZero | V5Error::EmptySubscription => {
-            Refused::protocol(error.to_string())
-        }
-        _ => Refused::malformed(error.to_string()),
-    }
-}
-
-fn of_v4(error: &V4Error) -> Refused {
-    Refused::malformed(error.to_string())
 }
 
 fn from_v4(packet: v4::Packet) -> Result<Option<Packet>, Refused> {
