@@ -183,6 +183,37 @@ fn a_packet_that_breaks_the_protocol_ends_its_connection_with_a_reason() -> Resu
 }
 
 #[test]
+fn a_connect_that_breaks_the_protocol_is_told_why_in_mqtt_5() -> Result<()> {
+    let place = Place::endpoint()?;
+    let lamp = text(topic("lamp/properties/on/set").as_bytes());
+    let will = |properties: &[u8]| [text(b"raw"), properties.to_vec(), lamp.clone(), text(b"true")].concat();
+    let connect = |flags: u8, properties: &[u8], payload: Vec<u8>| {
+        let head = [b"\0\x04MQTT\x05".as_slice(), &[flags, 0, 60], properties].concat();
+        packet(0x10, &[head, payload].concat())
+    };
+    let cases = [
+        (0x81, connect(3, b"\0", text(b"raw"))),
+        (0x81, connect(2, b"\0", b"\0\x03rawjunk".to_vec())),
+        (0x81, connect(2, b"\0", text(b"r\0w"))),
+        (0x82, connect(2, b"\x04\x16\0\x01d", text(b"raw"))),
+        (0x82, connect(2, b"\x04\x17\x01\x17\x01", text(b"raw"))),
+        (0x82, connect(6, b"\0", will(b"\x06\x08\0\x03a/#"))),
+        (0, connect(6, b"\0", will(b"\x06\x08\0\x03a/b"))),
+    ];
+    for (expected, bytes) in cases {
+        let mut raw = Raw::connect(place.address)?;
+        raw.send(&bytes)?;
+        let acknowledged = raw.packet()?;
+        ensure!(acknowledged[0] == 0x20 && acknowledged[3] == expected, "{bytes:x?}: {acknowledged:x?}");
+        ensure!(expected == 0 || raw.rest()?.is_empty(), "{bytes:x?}: it goes on");
+    }
+    let mut raw = Raw::connect(place.address)?;
+    raw.send(&self::connect(4, 3, b"raw"))?;
+    ensure!(raw.rest()?.is_empty(), "3.1.1 has no word for it");
+    Ok(())
+}
+
+#[test]
 fn filters_that_are_none_and_shared_ones_are_refused_one_by_one() -> Result<()> {
     let place = Place::endpoint()?;
     let mut raw = Raw::connected(place.address, 5)?;

@@ -32,7 +32,7 @@ pub(super) async fn read(
                 return Ok(packet.map(|packet| (version, packet)));
             }
             Some(Err(other)) => {
-                // In the form of 3.1.1, which every version before understands.
+                // In the form of 3.1.1, which every version before understands; to later ones in that of 5.0.
                 let code = if other.0 > 5 { [0x20, 3, 0, 0x84, 0].as_slice() } else { [0x20, 2, 0, 1].as_slice() };
                 let _gone = stream.write_all(code).await;
                 let detail = format!("protocol level {}; 4 (3.1.1) and 5 are spoken", other.0);
@@ -53,8 +53,11 @@ async fn say_unreadable(stream: &mut TcpStream, version: Version, refused: &Refu
         return;
     }
     let properties = Some(reason_properties(refused.detail.clone()));
-    let packet =
-        Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::MalformedPacket, properties });
+    let code = match refused.reason {
+        DisconnectReasonCode::ProtocolError => ConnectReturnCode::ProtocolError,
+        _ => ConnectReturnCode::MalformedPacket,
+    };
+    let packet = Packet::ConnAck(ConnAck { session_present: false, code, properties });
     let mut out = BytesMut::new();
     if codec::write(version, packet, &mut out).is_ok() {
         let _gone = stream.write_all(&out).await;
@@ -73,6 +76,9 @@ pub(super) fn will_of(endpoint: &Endpoint, will: LastWill) -> Result<command::Pu
     }
     let (response_topic, correlation) =
         will.properties.map_or((None, None), |properties| (properties.response_topic, properties.correlation_data));
+    if response_topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
+        return Err((ConnectReturnCode::ProtocolError, "no topic that a will could be answered to".to_owned()));
+    }
     Ok(command::Publish { topic, payload: will.message, response_topic, correlation })
 }
 
