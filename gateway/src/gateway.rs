@@ -21,6 +21,7 @@ use crate::behavior::handler::request::Request;
 use crate::binding_http;
 use crate::binding_mqtt::Binding;
 use crate::config::{Config, Declaration, Tree};
+use crate::crash_point::CrashPoint;
 use crate::logging::{self, LogRing};
 use crate::names::ThingName;
 use crate::replacement::{Replacements, Users, take_arrivals};
@@ -267,6 +268,7 @@ async fn parts(
         if let Err(error) = store.collect_components() {
             tracing::warn!(%error, "unused components could not be removed");
         }
+        CrashPoint::StartCollected.pass();
         let engine = EngineConfig {
             cache_dir: Some(opening.join("cache")),
             cache_key_file: Some(opening.join("cache.key")),

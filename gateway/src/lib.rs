@@ -8,6 +8,7 @@ pub mod binding_http;
 mod binding_mqtt;
 pub mod cli;
 pub mod config;
+pub mod crash_point;
 mod directory;
 pub mod exposed_thing;
 pub mod fuzzing;

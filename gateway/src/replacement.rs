@@ -30,6 +30,7 @@ use crate::behavior::handler::request::{CutOver, Next, Request};
 use crate::behavior::handler::status::HandlerStatus;
 use crate::behavior::handler::version::Version;
 use crate::config::{Canary, Declaration};
+use crate::crash_point::CrashPoint;
 use crate::exposed_thing::outlet::Outlet;
 use crate::interaction::InteractionError;
 use crate::names::{ComponentDigest, ThingName};
@@ -197,9 +198,11 @@ impl Replacement {
                 components.put(&bytes).map_err(|error| InteractionError::Storage { detail: error.to_string() })?;
             Ok((component, digest))
         });
-        loaded
+        let loaded = loaded
             .await
-            .unwrap_or_else(|error| Err(InteractionError::Storage { detail: format!("loading stopped: {error}") }))
+            .unwrap_or_else(|error| Err(InteractionError::Storage { detail: format!("loading stopped: {error}") }));
+        CrashPoint::ReplacementLoaded.pass();
+        loaded
     }
 
     async fn kept(&self, digest: ComponentDigest) -> Result<Vec<u8>, InteractionError> {
@@ -215,12 +218,14 @@ impl Replacement {
         let rehearsal = Instant::now();
         self.rehearse(&version).await?;
         let rehearsal = rehearsal.elapsed();
+        CrashPoint::ReplacementRehearsed.pass();
         let committing = Instant::now();
         self.commit(&record, based_on, Batch::new()).await?;
         let commit = committing.elapsed();
         let number = version.number;
         let next = Box::new(Next { version, record, description, slots: None });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
+        CrashPoint::ReplacementServing.pass();
         let mut data = json!({ "to": digest.to_string(), "version": number });
         if let Some(from) = from {
             data["from"] = from.to_string().into();
@@ -250,6 +255,7 @@ impl Replacement {
             let detail = "another version has come to serve meanwhile; look at `status` and try again".to_owned();
             return Err(InteractionError::Conflict { detail });
         }
+        CrashPoint::ReplacementBegun.pass();
         batch.put_record(record);
         if record.canary.is_some() {
             batch.keep_state_before(self.thing());
@@ -259,6 +265,7 @@ impl Replacement {
             self.behavior.tell(|reply| Request::AbortSwitch { reply }).await?;
             return Err(InteractionError::Storage { detail: error.to_string() });
         }
+        CrashPoint::ReplacementCommitted.pass();
         Ok(())
     }
 }

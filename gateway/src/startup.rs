@@ -28,6 +28,7 @@ use crate::behavior::handler::task::{self, Belongings, Ears, SharedTask, Task};
 use crate::behavior::handler::version::Version;
 use crate::behavior::handler_control::HandlerControl;
 use crate::config::Declaration;
+use crate::crash_point::CrashPoint;
 use crate::exposed_thing::outlet::Outlet;
 use crate::exposed_thing::{Description, ExposedThing, description};
 use crate::replacement::{Replaceable, Replacement, VersionTemplate};
@@ -64,6 +65,7 @@ pub(crate) async fn start_thing(parts: &Parts, as_in_the_file: &Declaration) -> 
     let declaration = &declaration;
     let slots = claim(parts, declaration)?;
     let clock = resume(parts, &record).await?;
+    CrashPoint::StartImported.pass();
     let (signals, heard) = mpsc::channel(SIGNALS_MAX);
     let template = VersionTemplate::new(declaration, record.id.clone(), slots.clone(), signals, clock);
     let Chosen { record, refused } = version::choose(parts, &template, &declaration.handler, record).await?;

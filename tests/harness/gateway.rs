@@ -3,6 +3,7 @@
 //! It is ready when it says where it listens; its output is kept for the report of a failed test.
 
 use std::{
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
@@ -17,6 +18,31 @@ use crate::{Client, Site, eventually, guard::Guard, lines::Lines};
 const START_DEADLINE: Duration = Duration::from_secs(60);
 /// Streams end and requests drain on a clean stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How a gateway is started otherwise than plainly.
+#[derive(Debug, Clone, Default)]
+pub struct Launch {
+    /// Variables of its environment.
+    pub environment: Vec<(&'static str, String)>,
+    /// A program with its first arguments that becomes the gateway, such as [`crate::strace::killing`].
+    pub runner: Vec<OsString>,
+}
+
+/// What a start came to that a kill may have ended.
+#[derive(Debug)]
+pub enum Launched {
+    /// It says where it listens.
+    Serves(Box<Gateway>),
+    /// It ended before.
+    Ended {
+        /// The site remains.
+        site: Site,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it had written.
+        output: String,
+    },
+}
 
 /// A gateway process.
 #[derive(Debug)]
@@ -43,19 +69,66 @@ impl Gateway {
     /// When it ends or stays silent: its output is in the error.
     pub fn start_as(program: &Path, arguments: &[&str], site: Site) -> Result<Self> {
         let mut command = command(program)?;
-        command.args(arguments).args(["--listen", "127.0.0.1:0"]);
-        if arguments.first() == Some(&"demo") {
-            command.args(["--mqtt-listen", "127.0.0.1:0"]);
-        } else {
-            command.arg("--config").arg(site.config());
-        }
-        command.arg("--data-dir").arg(site.data_dir()).arg("--handlers").arg(site.handlers());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let lines = Lines::of(&mut child);
-        let process = Guard(child);
+        command.args(arguments);
+        let (process, lines) = spawn(&mut command, arguments.first() == Some(&"demo"), &site)?;
         let address =
             lines.first(START_DEADLINE, address_in).with_context(|| format!("no address; output:\n{lines}"))?;
         Ok(Self { process, lines, client: Client::new(address), site })
+    }
+
+    /// Starts the program under test as [`start`](Self::start) does, but in another way; it may end before it listens.
+    ///
+    /// # Errors
+    /// When it cannot be started, or is silent.
+    pub fn launch(site: Site, launch: &Launch) -> Result<Launched> {
+        let program = path()?;
+        let mut command = match launch.runner.split_first() {
+            Some((runner, arguments)) => {
+                let mut command = Command::new(runner);
+                command.args(arguments).arg(&program);
+                command
+            }
+            None => command(&program)?,
+        };
+        command.arg("serve").envs(launch.environment.iter().map(|(name, value)| (name, value)));
+        let (mut process, lines) = spawn(&mut command, false, &site)?;
+        match lines.first(START_DEADLINE, address_in) {
+            Ok(address) => Ok(Launched::Serves(Box::new(Self { process, lines, client: Client::new(address), site }))),
+            Err(error) => {
+                let ended = eventually("the gateway ends", STOP_DEADLINE, || Ok(process.0.try_wait()?));
+                let status = ended.with_context(|| format!("{error:#}; output:\n{lines}"))?;
+                Ok(Launched::Ended { site, status, output: lines.to_string() })
+            }
+        }
+    }
+
+    /// Whether its process has ended.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.process.0.try_wait()?.is_some())
+    }
+
+    /// kill -9, unless it has ended by itself.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn kill_now(&mut self) -> Result<()> {
+        if !self.has_ended()? {
+            self.process.0.kill()?;
+            self.process.0.wait()?;
+        }
+        Ok(())
+    }
+
+    /// The same; the site remains.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn end(mut self) -> Result<Site> {
+        self.kill_now()?;
+        Ok(self.site)
     }
 
     /// Requests to this gateway.
@@ -109,6 +182,20 @@ impl Gateway {
             .with_context(|| format!("output:\n{}", self.lines))?;
         Ok((status, self.site))
     }
+}
+
+/// Starts the process of a gateway of this site; a demo makes its own configuration.
+fn spawn(command: &mut Command, demo: bool, site: &Site) -> Result<(Guard, Lines)> {
+    command.args(["--listen", "127.0.0.1:0"]);
+    if demo {
+        command.args(["--mqtt-listen", "127.0.0.1:0"]);
+    } else {
+        command.arg("--config").arg(site.config());
+    }
+    command.arg("--data-dir").arg(site.data_dir()).arg("--handlers").arg(site.handlers());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let lines = Lines::of(&mut child);
+    Ok((Guard(child), lines))
 }
 
 /// Runs the program to its end, e.g. `check --config F`.

@@ -16,9 +16,10 @@ pub mod node;
 mod program;
 pub mod site;
 pub mod sse;
+pub mod strace;
 
 pub use deadline::eventually;
-pub use gateway::Gateway;
+pub use gateway::{Gateway, Launch, Launched};
 pub use http::{Client, Response};
 pub use mqtt::Mosquitto;
 pub use site::Site;

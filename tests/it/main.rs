@@ -7,6 +7,7 @@ mod actuators;
 mod bad_input;
 mod canary;
 mod configure;
+mod crash;
 mod descriptions;
 mod folder;
 mod fuzz;

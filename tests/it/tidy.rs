@@ -1,8 +1,9 @@
-//! The house rules, checked: sizes, heads, names, floors, layout, models, and that SPECIFICATION.md names real tests.
+//! The house rules, checked: sizes, heads, names, floors, layout, models, no crash points in a release, and that SPECIFICATION.md names real tests.
 //!
 //! Each rule is a function from a tree of files to its findings, and is shown a small bad tree first: a rule that
 //! cannot find anything is no rule. Function lengths and argument counts are clippy's (clippy.toml).
 
+mod crash_points;
 mod floors;
 mod heads;
 mod layout;

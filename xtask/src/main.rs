@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask demo | test | lint | bench | handlers`.
+//! The project's own commands: `cargo xtask demo | test | lint | bench | crash | handlers`.
 //!
 //! Each task sets up what it needs and only what is missing, says what it does and how long it took, and may be run
 //! again at once. One file per task; `setup` holds what is fetched, `step` how a command is run and reported.
 
 mod bench;
+mod crash;
 mod demo;
 mod handlers;
 mod lint;
@@ -24,6 +25,8 @@ The project's own commands. Each sets up by itself whatever it needs.
   cargo xtask test [ARGS]      install what the tests need and run all of them (ARGS go to `cargo test`)
   cargo xtask lint             format, clippy and rustdoc, warnings denied
   cargo xtask bench [NAME]     run the benches, or one of them; tables land in benches/results/
+  cargo xtask crash [--minutes N] [--seed S]
+                               kill the gateway at every step of what it keeps, and look for losses (10 minutes)
   cargo xtask handlers         only build the handlers, into target/handlers/
 ";
 
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         "test" => test::run(&rest),
         "lint" => lint::run(),
         "bench" => bench::run(&rest),
+        "crash" => crash::run(&rest),
         "handlers" => handlers::build().map(|_| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             say(USAGE);

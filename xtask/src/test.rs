@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     handlers,
-    setup::{apt, node, python},
+    setup::{apt, node, python, tracing},
     step::{self, say},
     workspace,
 };
@@ -19,23 +19,21 @@ use crate::{
 /// # Errors
 /// When something cannot be set up or the runner cannot be started; failed tests are the exit code.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
-    apt::install(&[apt::NPM, apt::MOSQUITTO, apt::MOSQUITTO_CLIENTS, apt::PYTHON_VENV])?;
+    apt::install(&[apt::NPM, apt::MOSQUITTO, apt::MOSQUITTO_CLIENTS, apt::PYTHON_VENV, apt::STRACE])?;
     let node = node::install(&["tests/node"])?;
     let python = python::install()?;
     handlers::build()?;
     step::step("running all tests", || {
-        let mut runner = workspace::cargo(&["test", "--workspace", "--no-fail-fast"])
-            .args(arguments)
-            .env(node::NODE_VARIABLE, node)
-            .env(python::PYTHON_VARIABLE, python)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start cargo")?;
+        let mut command = workspace::cargo(&["test", "--workspace", "--no-fail-fast"]);
+        command.args(arguments).env(node::NODE_VARIABLE, node).env(python::PYTHON_VARIABLE, python);
+        let left_out = tracing::permits(&mut command);
+        let mut runner = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
         let output = runner.stdout.take().context("cargo has no output")?;
         let closing = pass_on(BufReader::new(output), io::stdout().lock())?;
         let status = runner.wait()?;
         let total = Counts::sum(&closing);
         say(&closing.join("\n"));
+        left_out.iter().for_each(|what| say(what));
         say(&format!("{} passed, {} failed", total.passed, total.failed));
         Ok(if status.success() && total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{StoreError, folder};
-use crate::names::ComponentDigest;
+use crate::{crash_point::CrashPoint, names::ComponentDigest};
 
 /// Largest component that is read back; admission's own limit is lower.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
@@ -42,11 +42,13 @@ impl Components {
         let path = self.path(&digest);
         let draft = self.folder.join(format!("{digest}.{}.tmp", uuid::Uuid::new_v4().simple()));
         let written = write_synced(&draft, bytes).and_then(|()| fs::rename(&draft, &path));
+        let written = written.inspect(|()| CrashPoint::ComponentRenamed.pass());
         if let Err(source) = written.and_then(|()| File::open(&self.folder)?.sync_all()) {
             // The draft may not exist; what is left of it goes at the next start.
             drop(fs::remove_file(&draft));
             return Err(StoreError::io("write", &path, source));
         }
+        CrashPoint::ComponentKept.pass();
         Ok(digest)
     }
 
@@ -80,7 +82,10 @@ impl Components {
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    CrashPoint::ComponentWritten.pass();
+    file.sync_all()?;
+    CrashPoint::ComponentSynced.pass();
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use redb::Database;
+use redb::{Database, Durability};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
     mirror::Mirror,
     tables,
 };
+use crate::crash_point::{self, CrashPoint};
 
 /// Batches in one transaction.
 const GROUP_BATCHES_MAX: usize = 256;
@@ -85,10 +86,12 @@ impl Writer {
                 waiting.push(job.done);
             }
         }
+        CrashPoint::StoreBeforeAnswer.pass();
         for done in waiting {
             // A caller that went away does not undo its commit.
             drop(done.send(result.clone()));
         }
+        CrashPoint::StoreAfterAnswer.pass();
     }
 
     fn write(&mut self, group: &[Job]) -> Result<(), StoreError> {
@@ -114,7 +117,10 @@ impl Writer {
     }
 
     fn transact(&self, database: &Database, group: &[Job]) -> Result<(), redb::Error> {
-        let transaction = database.begin_write()?;
+        let mut transaction = database.begin_write()?;
+        if crash_point::answers_early() {
+            transaction.set_durability(Durability::None)?;
+        }
         {
             let mirror = self.mirror.read().unwrap_or_else(PoisonError::into_inner);
             for (table, thing) in &self.doubtful {
@@ -124,6 +130,9 @@ impl Writer {
         for change in group.iter().flat_map(|job| &job.batch.changes) {
             tables::apply(&transaction, change)?;
         }
-        Ok(transaction.commit()?)
+        CrashPoint::StoreBeforeCommit.pass();
+        transaction.commit()?;
+        CrashPoint::StoreAfterCommit.pass();
+        Ok(())
     }
 }

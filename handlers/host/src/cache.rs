@@ -44,6 +44,9 @@ impl Cache {
         let refused = |error: io::Error| HandlerError::host("no cache of compiled handlers", error);
         fs::create_dir_all(&dir).map_err(refused)?;
         fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(refused)?;
+        if let Err(error) = remove_unfinished(&dir) {
+            tracing::debug!(%error, "unfinished compiled handlers are left over");
+        }
         let key_file = config.cache_key_file.clone().unwrap_or_else(|| dir.join("cache.key"));
         let key = key(&key_file).map_err(refused)?;
         Ok(Self { dir, bytes_max: config.cache_bytes_max, key, compiler: compiler(engine) })
@@ -139,6 +142,18 @@ impl Cache {
     }
 }
 
+/// What was not finished when its gateway was killed. A folder has one gateway at a time.
+fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.contains(&format!(".{EXTENSION}.")) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
 fn read_bounded(path: &Path) -> Option<Vec<u8>> {
     let file = File::open(path).ok()?;
     let mut bytes = Vec::with_capacity(usize::try_from(file.metadata().ok()?.len().min(FILE_BYTES_MAX)).ok()?);
@@ -213,6 +228,17 @@ mod tests {
         fs::write(&path, bytes).unwrap();
         assert_eq!(opened.read(&one), None, "one bit changed");
         assert!(!path.exists(), "a changed file is deleted");
+    }
+
+    #[test]
+    fn what_was_not_finished_is_gone_after_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let digest = ComponentDigest::of(b"1");
+        let opened = cache(dir.path(), 1 << 20);
+        opened.write(&digest, b"native code");
+        let unfinished = dir.path().join(format!("{}.5eed", opened.name(&digest)));
+        fs::write(&unfinished, b"nati").unwrap();
+        assert!(cache(dir.path(), 1 << 20).read(&digest).is_some() && !unfinished.exists());
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) const MOSQUITTO: Program = Program { package: "mosquitto", is_there: 
 /// Its command line clients.
 pub(crate) const MOSQUITTO_CLIENTS: Program =
     Program { package: "mosquitto-clients", is_there: || on_path("mosquitto_sub") && on_path("mosquitto_rr") };
+/// What lets system calls fail or kill.
+pub(crate) const STRACE: Program = Program { package: "strace", is_there: || on_path("strace") };
 /// Python with what makes environments of its own.
 pub(crate) const PYTHON_VENV: Program = Program {
     package: "python3-venv",

@@ -14,6 +14,7 @@ use super::request::{CutOver, Next};
 use super::status::HandlerState;
 use super::task::Task;
 use super::version::Version;
+use crate::crash_point::CrashPoint;
 use crate::exposed_thing::outlet::Answer;
 use crate::interaction::InteractionError;
 use crate::store::{Batch, CanaryRecord};
@@ -72,6 +73,7 @@ impl Task {
         self.canary =
             self.record.canary.as_ref().map(|kept| Canary { previous_instance, ..Canary::resume(kept, previous) });
         let number = self.version.number;
+        CrashPoint::CutOverBegun.pass();
         self.start(Origin::Swapped).await;
         if self.version.number != number {
             let detail = format!("version {number} was rolled back at once: {}", self.last_failure);
@@ -120,6 +122,7 @@ impl Task {
             }
             return;
         }
+        CrashPoint::CanaryProved.pass();
         self.record = record;
         self.canary = None;
         if self.status.state() == HandlerState::Canary {
@@ -146,6 +149,7 @@ impl Task {
             // A restart would begin the canary of the failed version again, and end it as this one ended.
             tracing::error!(thing = %self.outlet.name(), %error, "a rollback could not be kept");
         }
+        CrashPoint::CanaryRolledBack.pass();
         if !describes_alike {
             self.describe();
         }
