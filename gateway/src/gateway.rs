@@ -65,6 +65,9 @@ pub enum StartupError {
     },
 }
 
+/// How often a store that cannot be written is tried.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+
 /// The declared Things, by name.
 type Declarations = BTreeMap<ThingName, Declaration>;
 
@@ -188,6 +191,7 @@ impl Gateway {
         };
         let http = tokio::spawn(binding_http::serve(listener, router, until, limits));
         let mut tasks = own.tasks;
+        tasks.push(mend_store(parts.store.clone(), Arc::clone(&parts.health)));
         tasks.push(keep_clocks(parts.store.clone(), &things));
         tasks.extend(arrivals.map(|arrivals| tokio::spawn(take_arrivals(arrivals, users(&things)))));
         Ok(Self { address, servient, store: parts.store, things, tasks, http, mqtt, stop })
@@ -278,12 +282,13 @@ async fn parts(
         Ok((store, engine))
     });
     let (store, engine) = opened.await.map_err(|error| StartupError::Engine { reason: error.to_string() })??;
+    let health = Health::new(store.trouble());
     Ok(Parts {
         engine,
         store,
         hardware: Hardware::new(board),
         repository,
-        health: Health::new(),
+        health,
         mqtt: Arc::default(),
         replacements: Replacements::default(),
         canary: config.canary,
@@ -331,6 +336,28 @@ async fn turn_off_undeclared(store: &Store, declarations: &Declarations) {
             tracing::warn!(thing = %record.name, %error, "could not be recorded as off");
         }
     }
+}
+
+/// Tries a store that cannot be written until it can, whether or not somebody has something to write.
+fn mend_store(store: Store, health: Arc<Health>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut trouble = store.trouble();
+        while trouble.changed().await.is_ok() {
+            health.storage_changed();
+            while trouble.borrow_and_update().is_some() {
+                tokio::time::sleep(TRY_AGAIN).await;
+                if let Err(error) = store.try_again().await {
+                    tracing::debug!(%error, "the store cannot be written yet");
+                }
+            }
+            health.storage_changed();
+            let store = store.clone();
+            let collected = tokio::task::spawn_blocking(move || store.collect_components()).await;
+            if !matches!(collected, Ok(Ok(_))) {
+                tracing::debug!(?collected, "unused components are left until the next start");
+            }
+        }
+    })
 }
 
 /// Reserves the Things' clocks ahead, all in one commit, before the last reservation is used up.

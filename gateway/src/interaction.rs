@@ -201,6 +201,12 @@ pub enum InteractionError {
     Handler(#[from] HandlerError),
 }
 
+impl From<crate::store::StoreError> for InteractionError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Storage { detail: error.reason() }
+    }
+}
+
 impl InteractionError {
     /// The input is wrong as a whole.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {

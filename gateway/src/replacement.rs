@@ -35,7 +35,7 @@ use crate::exposed_thing::outlet::Outlet;
 use crate::interaction::InteractionError;
 use crate::names::{ComponentDigest, ThingName};
 use crate::startup::Parts;
-use crate::store::{Batch, CanaryRecord, Store, ThingRecord, VersionOrigin};
+use crate::store::{Batch, CanaryRecord, Kept, Store, ThingRecord, VersionOrigin};
 use crate::utc::unix_ms;
 
 /// Everything that a replacement of one Thing's handler needs.
@@ -130,14 +130,30 @@ impl Replacement {
         origin: VersionOrigin,
     ) -> Result<Replaced, InteractionError> {
         let begun = Instant::now();
+        approval.expects(&self.known_record()?)?;
+        let (component, kept) = self.load(bytes).await?;
+        let installing = Installing { component: component.clone(), digest: kept.digest(), origin, begun };
+        let installed = self.install_loaded(installing, approval).await;
+        if matches!(installed, Err(InteractionError::Storage { .. })) {
+            // Not to take from a full disk what could not be kept anyway.
+            self.engine.forget(&component);
+        }
+        installed
+    }
+
+    async fn install_loaded(&self, installing: Installing, approval: &Approval) -> Result<Replaced, InteractionError> {
+        let Installing { component, digest, origin, begun } = installing;
+        let load = begun.elapsed();
         let mut record = self.known_record()?;
         let from = current_digest(&record);
         approval.expects(&record)?;
-        let (component, digest) = self.load(bytes).await?;
-        let load = begun.elapsed();
         let based_on = Based::on(&record);
         record.canary = self.canary_after(&record);
+        let before = record.versions.clone();
         let number = record.install(digest, origin, unix_ms(SystemTime::now()));
+        // Looked at when this is done, well or not: what no version refers to then goes.
+        let leaving = before.iter().filter(|version| record.version(version.number).is_none());
+        let _leaving: Vec<Kept> = leaving.map(|version| self.store.hold(version.digest)).collect();
         if origin == VersionOrigin::Folder {
             record.folder_digest_seen = Some(digest);
         }
@@ -161,7 +177,7 @@ impl Replacement {
             return Err(InteractionError::Conflict { detail: "no version before the present one is kept".to_owned() });
         };
         let bytes = self.kept(digest).await?;
-        let (component, _) = self.load(bytes.into()).await?;
+        let (component, _kept) = self.load(bytes.into()).await?;
         let load = begun.elapsed();
         let canary = self.canary_after(&record);
         record.switch_to(number);
@@ -190,13 +206,12 @@ impl Replacement {
     }
 
     /// Admits and compiles (or takes from the cache), and keeps the bytes under their digest. Off the async runtime.
-    async fn load(&self, bytes: Bytes) -> Result<(HandlerComponent, ComponentDigest), InteractionError> {
-        let (engine, components) = (self.engine.clone(), self.store.components().clone());
+    async fn load(&self, bytes: Bytes) -> Result<(HandlerComponent, Kept), InteractionError> {
+        let (engine, store) = (self.engine.clone(), self.store.clone());
         let loaded = tokio::task::spawn_blocking(move || {
             let component = engine.load(&bytes).map_err(approval::refused)?;
-            let digest =
-                components.put(&bytes).map_err(|error| InteractionError::Storage { detail: error.to_string() })?;
-            Ok((component, digest))
+            let kept = store.keep(&bytes).inspect_err(|_| engine.forget(&component))?;
+            Ok((component, kept))
         });
         let loaded = loaded
             .await
@@ -208,8 +223,7 @@ impl Replacement {
     async fn kept(&self, digest: ComponentDigest) -> Result<Vec<u8>, InteractionError> {
         let components = self.store.components().clone();
         let read = tokio::task::spawn_blocking(move || components.get(&digest)).await;
-        let storage = |detail: String| InteractionError::Storage { detail };
-        read.map_err(|error| storage(error.to_string()))?.map_err(|error| storage(error.to_string()))
+        Ok(read.map_err(|error| InteractionError::Storage { detail: error.to_string() })??)
     }
 
     /// Rehearses, commits and goes over.
@@ -263,7 +277,7 @@ impl Replacement {
         let committed = self.store.commit(batch).await;
         if let Err(error) = committed {
             self.behavior.tell(|reply| Request::AbortSwitch { reply }).await?;
-            return Err(InteractionError::Storage { detail: error.to_string() });
+            return Err(error.into());
         }
         CrashPoint::ReplacementCommitted.pass();
         Ok(())
@@ -285,6 +299,15 @@ impl Based {
     fn on(record: &ThingRecord) -> Self {
         Self { current: record.version_current, next: record.version_next }
     }
+}
+
+/// A version whose component is admitted and kept.
+#[derive(Debug)]
+struct Installing {
+    component: HandlerComponent,
+    digest: ComponentDigest,
+    origin: VersionOrigin,
+    begun: Instant,
 }
 
 /// A switch on its way.

@@ -28,10 +28,10 @@ use std::{
 };
 
 use redb::Database;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use batch::{BATCH_BYTES_MAX, Batch, KEY_BYTES_MAX, VALUE_BYTES_MAX};
-pub use components::Components;
+pub use components::{Components, Kept};
 pub use configured::Configured;
 pub use import::{FolderChoice, Import, ImportChange, choose_folder, import_declared, import_undeclared, settings_key};
 pub use record::{CanaryRecord, HandlerVersion, Presence, ThingRecord, VERSIONS_MAX, VersionOrigin};
@@ -108,6 +108,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What happened, with its causes, in one line.
+    pub(crate) fn reason(&self) -> String {
+        let mut reason = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            reason.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        reason
+    }
+
     fn io(verb: &str, path: &Path, source: io::Error) -> Self {
         Self::Storage { what: format!("cannot {verb} {}", path.display()), source: Arc::new(source) }
     }
@@ -129,6 +140,7 @@ struct Shared {
     writer: Option<JoinHandle<()>>,
     mirror: Arc<RwLock<Mirror>>,
     components: Components,
+    trouble: watch::Receiver<Option<Arc<str>>>,
     /// Held for its lock.
     _lock: File,
 }
@@ -163,7 +175,9 @@ impl Store {
         let database = opener()?;
         let mirror = Arc::new(RwLock::new(tables::load(&database)?));
         let components = Components::open(data_dir)?;
-        let mut writer = Writer { opener, database: Some(database), mirror, doubtful: BTreeSet::new() };
+        let (trouble, told) = watch::channel(None);
+        let mut writer =
+            Writer { opener, database: Some(database), mirror, doubtful: BTreeSet::new(), trouble, refused: 0 };
         writer.prepare()?;
         let mirror = Arc::clone(&writer.mirror);
         let (queue, jobs) = mpsc::channel(QUEUE_LENGTH_MAX);
@@ -171,7 +185,7 @@ impl Store {
             .name("store".into())
             .spawn(move || writer.run(jobs))
             .map_err(|source| StoreError::io("start the writer of", data_dir, source))?;
-        let store = Shared { queue: Some(queue), writer: Some(writer), mirror, components, _lock: lock };
+        let store = Shared { queue: Some(queue), writer: Some(writer), mirror, components, trouble: told, _lock: lock };
         Ok(Self(Arc::new(store)))
     }
 
@@ -186,6 +200,18 @@ impl Store {
         let queue = self.0.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.send(Job { batch, done }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Why nothing can be written now; `None` as long as it can.
+    pub fn trouble(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.0.trouble.clone()
+    }
+
+    /// Writes what is there already: whether the disk takes it again. Also undoes what failed commits have left there.
+    pub async fn try_again(&self) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        batch.put(Table::Gateway, "schema", "", SCHEMA.to_le_bytes().to_vec());
+        self.commit(batch).await
     }
 
     /// Where components lie.
@@ -230,10 +256,25 @@ impl Store {
         std::str::from_utf8(bytes).ok()?.parse().ok()
     }
 
-    /// Removes the components that no kept version refers to; for the start. Returns how many.
+    /// Stores a component durably; it stays at least as long as the answer is held. Blocks on the disk.
+    pub fn keep(&self, bytes: &[u8]) -> Result<Kept, StoreError> {
+        let kept = self.hold(ComponentDigest::of(bytes));
+        self.0.components.put(bytes)?;
+        Ok(kept)
+    }
+
+    /// A component that is looked at when this is dropped: if no version refers to it then, it goes.
+    pub fn hold(&self, digest: ComponentDigest) -> Kept {
+        Kept::hold(self.clone(), digest)
+    }
+
+    /// Removes the components that no kept version refers to and nobody holds. Returns how many.
     pub fn collect_components(&self) -> Result<usize, StoreError> {
-        let kept = self.records().into_iter().flat_map(|record| record.versions).map(|version| version.digest);
-        self.0.components.collect(&kept.collect())
+        self.0.components.collect(|| self.referred().collect())
+    }
+
+    fn referred(&self) -> impl Iterator<Item = ComponentDigest> {
+        self.records().into_iter().flat_map(|record| record.versions).map(|version| version.digest)
     }
 
     fn cells(&self, table: Table, thing: &ThingName) -> BTreeMap<String, Vec<u8>> {

@@ -15,6 +15,7 @@ pub mod mqtt;
 pub mod node;
 mod program;
 pub mod site;
+pub mod small_disk;
 pub mod sse;
 pub mod strace;
 

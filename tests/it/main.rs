@@ -9,6 +9,7 @@ mod canary;
 mod configure;
 mod crash;
 mod descriptions;
+mod disk_full;
 mod folder;
 mod fuzz;
 mod mqtt;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     handlers,
-    setup::{apt, tracing},
+    setup::{apt, permissions},
     step::{self, say},
     workspace,
 };
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     if let Some(seed) = asked.seed {
         runner.env("TIDEGATE_CRASH_SEED", seed.to_string());
     }
-    let left_out = tracing::permits(&mut runner);
+    let left_out = permissions::denied(&mut runner);
     let status = step::step(&format!("killing for {} min", asked.minutes), || step::status(&mut runner))?;
     left_out.iter().for_each(|what| say(what));
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -4,6 +4,6 @@
 
 pub(crate) mod apt;
 pub(crate) mod node;
+pub(crate) mod permissions;
 pub(crate) mod python;
 pub(crate) mod rust;
-pub(crate) mod tracing;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     handlers,
-    setup::{apt, node, python, tracing},
+    setup::{apt, node, permissions, python},
     step::{self, say},
     workspace,
 };
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     step::step("running all tests", || {
         let mut command = workspace::cargo(&["test", "--workspace", "--no-fail-fast"]);
         command.args(arguments).env(node::NODE_VARIABLE, node).env(python::PYTHON_VARIABLE, python);
-        let left_out = tracing::permits(&mut command);
+        let left_out = permissions::denied(&mut command);
         let mut runner = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
         let output = runner.stdout.take().context("cargo has no output")?;
         let closing = pass_on(BufReader::new(output), io::stdout().lock())?;

@@ -26,6 +26,8 @@ pub(crate) struct Health {
     started: Instant,
     statuses: Mutex<Vec<(ThingName, Arc<HandlerStatus>)>>,
     changed: Arc<watch::Sender<()>>,
+    /// Why the store cannot be written.
+    storage: watch::Receiver<Option<Arc<str>>>,
 }
 
 /// The property `health`.
@@ -37,6 +39,8 @@ struct Shown {
     things: usize,
     failing: Vec<Failing>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    storage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<u64>,
 }
 
@@ -47,9 +51,15 @@ struct Failing {
 }
 
 impl Health {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Of a gateway whose store says its trouble there.
+    pub(crate) fn new(storage: watch::Receiver<Option<Arc<str>>>) -> Arc<Self> {
         let changed = Arc::new(watch::Sender::new(()));
-        Arc::new(Self { started: Instant::now(), statuses: Mutex::new(Vec::new()), changed })
+        Arc::new(Self { started: Instant::now(), statuses: Mutex::new(Vec::new()), changed, storage })
+    }
+
+    /// The store's trouble has come or gone.
+    pub(crate) fn storage_changed(&self) {
+        self.changed.send_replace(());
     }
 
     /// What the status of a new Thing reports its changes to.
@@ -72,12 +82,14 @@ impl Health {
     pub(crate) fn answer(&self) -> Result<Answer, InteractionError> {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
         let failing: Vec<_> = statuses.iter().filter_map(|(thing, status)| failing(thing, status)).collect();
+        let storage = self.storage.borrow().as_deref().map(str::to_owned);
         let shown = Shown {
-            status: if failing.is_empty() { "ok" } else { "degraded" },
+            status: if failing.is_empty() && storage.is_none() { "ok" } else { "degraded" },
             version: env!("CARGO_PKG_VERSION"),
             uptime: (self.started.elapsed().as_secs_f64() * 1e3).round() / 1e3,
             things: statuses.len(),
             failing,
+            storage,
             memory: resident_bytes(),
         };
         Answer::json(&shown)

@@ -74,7 +74,7 @@ impl Replacement {
         let current = record.current().map(|version| (version.number, version.digest));
         let (number, digest) = current
             .ok_or_else(|| InteractionError::Conflict { detail: "no version of the handler is kept".to_owned() })?;
-        let (component, _) = self.load(self.kept(digest).await?.into()).await?;
+        let (component, _kept) = self.load(self.kept(digest).await?.into()).await?;
         let version = template.version(number, component).map_err(approval::refused)?;
         let now = self.outlet.description();
         let mut description =

@@ -189,6 +189,27 @@ fn a_lock_held_by_another_process_is_seen() {
 }
 
 #[test]
+fn a_component_goes_with_its_last_holder_unless_a_version_refers_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let (one, again) = (store.keep(b"one").unwrap(), store.keep(b"one").unwrap());
+    let digest = one.digest();
+    drop(one);
+    assert_eq!(store.collect_components().unwrap(), 0, "another holds it");
+    assert!(store.components().get(&digest).is_ok());
+    drop(again);
+    assert!(store.components().get(&digest).is_err(), "nobody needs it");
+    let kept = store.keep(b"one").unwrap();
+    let mut record = ThingRecord::new(thing("lamp"));
+    record.install(digest, VersionOrigin::Pushed, 1);
+    let mut batch = Batch::new();
+    batch.put_record(&record);
+    run(store.commit(batch)).unwrap();
+    drop(kept);
+    assert!(store.components().get(&digest).is_ok(), "a version refers to it");
+}
+
+#[test]
 fn the_data_directory_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();

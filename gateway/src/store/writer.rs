@@ -11,7 +11,7 @@ use std::{
 };
 
 use redb::{Database, Durability};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     StoreError,
@@ -44,6 +44,10 @@ pub(super) struct Writer {
     pub(super) mirror: Arc<RwLock<Mirror>>,
     /// What failed groups have touched and nobody has undone yet.
     pub(super) doubtful: BTreeSet<(Table, String)>,
+    /// Why the last group failed; `None` when it did not.
+    pub(super) trouble: watch::Sender<Option<Arc<str>>>,
+    /// Batches that were refused since the trouble began.
+    pub(super) refused: usize,
 }
 
 impl Writer {
@@ -70,12 +74,7 @@ impl Writer {
 
     fn commit(&mut self, group: Vec<Job>) {
         let result = self.write(&group);
-        match &result {
-            Ok(()) => tracing::trace!(batches = group.len(), "committed"),
-            Err(error) => {
-                tracing::error!(batches = group.len(), error = %error, "commit failed: nothing of it is acknowledged");
-            }
-        }
+        self.tell(&result, group.len());
         let mut waiting = Vec::with_capacity(group.len());
         {
             let mut mirror = self.mirror.write().unwrap_or_else(PoisonError::into_inner);
@@ -92,6 +91,27 @@ impl Writer {
             drop(done.send(result.clone()));
         }
         CrashPoint::StoreAfterAnswer.pass();
+    }
+
+    /// Trouble is said when it comes and when it goes, however many are refused meanwhile.
+    fn tell(&mut self, result: &Result<(), StoreError>, batches: usize) {
+        let troubled = self.trouble.borrow().is_some();
+        match result {
+            Ok(()) if troubled => {
+                tracing::info!(refused = self.refused, "the store can be written again");
+                self.refused = 0;
+                self.trouble.send_replace(None);
+            }
+            Ok(()) => tracing::trace!(batches, "committed"),
+            Err(error) => {
+                let reason = error.reason();
+                self.refused += batches;
+                if !troubled {
+                    tracing::error!(reason, "the store cannot be written: changes are refused, reads go on");
+                }
+                self.trouble.send_replace(Some(reason.into()));
+            }
+        }
     }
 
     fn write(&mut self, group: &[Job]) -> Result<(), StoreError> {

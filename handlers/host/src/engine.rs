@@ -100,6 +100,13 @@ impl HandlerEngine {
     pub fn load(&self, bytes: &[u8]) -> Result<HandlerComponent, HandlerError> {
         HandlerComponent::load(&self.shared, bytes)
     }
+
+    /// Gives back the space that the compiled form of a component takes in the cache.
+    pub fn forget(&self, component: &HandlerComponent) {
+        if let Some(cache) = &self.shared.cache {
+            cache.remove(&component.digest());
+        }
+    }
 }
 
 impl Engines {

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, ensure};
 use tests::{
     Gateway, Launched, Site, eventually,
-    site::{BUTTON, HOST_MONITOR, LABORATORY, RELAY},
+    site::{BUTTON, CLIMATE, HOST_MONITOR, LABORATORY, RELAY},
 };
 use tidegate::{crash_point::CrashPoint, names::ComponentDigest};
 
@@ -21,7 +21,7 @@ use super::{
     ledger::Finding,
     plan::{Kill, Plan},
     pushers::{Lamp, Trial},
-    writers::{Bell, Counter, Ids, Pair, Writer},
+    writers::{Bell, Configurer, Counter, Ids, Pair, Writer},
 };
 
 /// How long a gateway is under load that does not come to its step; then it is killed all the same.
@@ -63,7 +63,7 @@ pub(crate) fn site() -> Result<Site> {
     let site = Site::new()?;
     site.configure(CONFIGURATION)?;
     site.thing("lab", LABORATORY)?.thing("trial", LABORATORY)?.thing("machine", HOST_MONITOR)?;
-    site.thing("bell", BUTTON)?.thing("lamp", RELAY)?;
+    site.thing("bell", BUTTON)?.thing("lamp", RELAY)?.thing("climate", CLIMATE)?;
     Ok(site)
 }
 
@@ -73,6 +73,7 @@ fn writers() -> Vec<Box<dyn Writer>> {
         Box::new(Counter::new("a property of a Thing on trial", "trial")),
         Box::new(Pair::new()),
         Box::new(Bell::new()),
+        Box::new(Configurer::new()),
         Box::new(Ids::new()),
         Box::new(Lamp::new()),
         Box::new(Trial::new()),

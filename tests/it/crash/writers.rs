@@ -189,6 +189,45 @@ impl Writer for Bell {
     }
 }
 
+/// A setting that is written as a property and by `configure` in turn: the last hand wins, over a restart too.
+pub(crate) struct Configurer {
+    last: u64,
+    ledger: Ledger<u64>,
+}
+
+const INTERVAL: &str = "/things/climate/properties/samplingInterval";
+
+impl Configurer {
+    pub(crate) fn new() -> Self {
+        Self { last: 1_000, ledger: Ledger::new("a setting that is configured") }
+    }
+}
+
+impl Writer for Configurer {
+    fn check(&mut self, client: Client) -> Result<()> {
+        self.ledger.finds(value(client, INTERVAL)?.as_u64().context("no number")?)
+    }
+
+    fn change(&mut self, client: Client) -> Result<()> {
+        self.last += 1;
+        self.ledger.begins(self.last);
+        let answer = if self.last.is_multiple_of(2) {
+            client.json("PUT", INTERVAL, &json!(self.last))?
+        } else {
+            let input = json!({ "thing": "climate", "settings": { "samplingInterval": self.last } });
+            client.json("POST", "/things/gateway/actions/configure", &input)?
+        };
+        if is_done(&answer) {
+            self.ledger.acknowledged(self.last);
+        }
+        Ok(())
+    }
+
+    fn acknowledged(&self) -> u64 {
+        self.ledger.count()
+    }
+}
+
 /// The ids of all Things, which nobody writes.
 pub(crate) struct Ids {
     ledger: Ledger<Vec<String>>,

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::task::Task;
 use crate::interaction::InteractionError;
+use crate::store::StoreError;
 use crate::utc::Rfc3339;
 
 /// When who got `busy` or `unavailable` may ask again.
@@ -74,12 +75,28 @@ impl Task {
         if !batch.is_empty()
             && let Err(error) = self.store.commit(batch).await
         {
-            let detail = error.to_string();
-            self.lost("storage", &detail).await;
-            return Err(InteractionError::Storage { detail });
+            if matches!(error, StoreError::Storage { .. }) {
+                self.withdraw(&error.reason()).await;
+            } else {
+                self.lost("storage", &error.reason()).await;
+            }
+            return Err(error.into());
         }
         self.publish_all(outward);
         Ok(())
+    }
+
+    /// The disk refuses what the instance's memory says already. That is no fault of the handler's, and said by the store:
+    /// another instance takes its place, over the state as it is on disk.
+    async fn withdraw(&mut self, reason: &str) {
+        tracing::debug!(thing = %self.outlet.name(), reason, "an instance is ahead of the disk and is given up");
+        self.instance = None;
+        self.disk_refused = true;
+        self.lost_at.get_or_insert_with(std::time::Instant::now);
+        reason.clone_into(&mut self.last_failure);
+        if self.end_running_actions(false) {
+            self.fail_safe().await;
+        }
     }
 
     /// The answer in the words of an interaction; an instance that did not survive is mourned first.
@@ -145,7 +162,13 @@ impl Task {
 
     /// Lets the handler go on with its timers, drivers and actions.
     pub(super) async fn wake(&mut self) {
-        self.next_wake = None;
+        let now = std::time::Instant::now();
+        self.next_wake = self.no_wake_before.take_if(|until| now < *until);
+        if self.next_wake.is_some() {
+            self.no_wake_before = self.next_wake;
+            return;
+        }
+        self.no_wake_before = None;
         let Some(instance) = self.instance.take() else { return };
         let answer = instance.wake().await;
         let (result, effects) = self.settle(answer);

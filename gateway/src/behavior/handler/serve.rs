@@ -73,7 +73,7 @@ impl Task {
         let record = ThingRecord { folder_digest_seen: Some(digest), ..self.record.clone() };
         let mut batch = Batch::new();
         batch.put_record(&record);
-        self.store.commit(batch).await.map_err(|error| InteractionError::Storage { detail: error.to_string() })?;
+        self.store.commit(batch).await?;
         self.record = record;
         Ok(())
     }

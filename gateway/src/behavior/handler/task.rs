@@ -31,6 +31,8 @@ const TRIES_AT_ONCE: u32 = 3;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// An instance that was up this long was no failed start.
 const STAYS_UP: Duration = Duration::from_secs(10);
+/// How long a handler that lives by keeping something waits for a disk that refused it.
+const DISK_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -64,6 +66,10 @@ pub(crate) struct Task {
     pub(super) paused_until: Option<Instant>,
     /// Why there is no instance.
     pub(super) last_failure: String,
+    /// The last instance was lost because the disk refused its state.
+    pub(super) disk_refused: bool,
+    /// After such a loss in what the handler does by itself: it answers, but is let go on only then.
+    pub(super) no_wake_before: Option<Instant>,
     /// A read in passing lost the instance: the loop has to make another one.
     pub(super) bereaved: Arc<Notify>,
 }
@@ -173,6 +179,8 @@ impl Task {
             lost_at: None,
             paused_until: None,
             last_failure: "it has not started yet".to_owned(),
+            disk_refused: false,
+            no_wake_before: None,
             bereaved: Arc::default(),
         }
     }
@@ -207,6 +215,7 @@ impl Task {
 
     /// A new instance of the current version. While it is not back, the host holds the Thing's lines, for 200 ms.
     pub(super) async fn start(&mut self, origin: Origin) {
+        self.disk_refused = false;
         let state = self.store.state(self.outlet.name());
         let version = self.version.clone();
         self.status.shows(&version);
@@ -224,6 +233,11 @@ impl Task {
         let kept = self.carry_out(effects, Cause::Other).await;
         match kept.and(result.map_err(|error| InteractionError::Conflict { detail: error.to_string() })) {
             Ok(()) => self.serves(origin).await,
+            Err(error) if self.disk_refused => {
+                self.last_failure = error.to_string();
+                self.paused_until = Some(Instant::now() + DISK_PAUSE);
+                return;
+            }
             Err(error) => {
                 let reason = error.to_string();
                 tracing::warn!(thing = %self.outlet.name(), version = self.version.number, reason, "the handler did not start");
@@ -270,6 +284,11 @@ impl Task {
     /// An instance was lost by what it does by itself: it is tried again with growing pauses, its lines at their
     /// fail-safe level. One that was up for a while begins anew; a new version is rolled back.
     pub(super) async fn does_not_stay_up(&mut self) {
+        if self.disk_refused {
+            // Another one answers at once.
+            self.no_wake_before = Some(Instant::now() + DISK_PAUSE);
+            return;
+        }
         if self.canary.is_some() && !self.switching {
             let reason = format!("the new version does not stay up: {}", self.last_failure);
             return self.roll_back(&reason).await;

@@ -134,8 +134,30 @@ fn every_caller_of_a_failed_group_gets_the_error() {
         for call in calls {
             assert!(matches!(call.await.unwrap(), Err(StoreError::Storage { .. })));
         }
+        assert!(store.trouble().borrow().is_some());
+        assert!(store.try_again().await.is_err());
         switch.heal();
+        store.try_again().await.unwrap();
+        assert_eq!(*store.trouble().borrow(), None, "without anybody who has something to write");
         store.commit(state_batch("lamp", "ok", b"x")).await.unwrap();
     });
     assert_eq!(store.state(&thing("lamp")).len(), 1);
+}
+
+#[test]
+fn a_component_is_not_removed_while_it_is_in_doubt_whether_a_version_refers_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let switch = Arc::new(Switch::default());
+    let store = open(dir.path(), &switch);
+    let kept = store.keep(b"component").unwrap();
+    let digest = kept.digest();
+    run(async {
+        switch.fail_after(0);
+        store.commit(state_batch("lamp", "a", b"x")).await.unwrap_err();
+        drop(kept);
+        assert!(store.components().get(&digest).is_ok());
+        switch.heal();
+        store.try_again().await.unwrap();
+    });
+    assert_eq!(store.collect_components().unwrap(), 1);
 }
