@@ -5,6 +5,7 @@
 
 mod actions;
 mod body;
+pub(crate) mod caller;
 mod edge;
 mod events;
 mod gate;
@@ -13,6 +14,7 @@ mod longpoll;
 mod methods;
 mod negotiate;
 mod observe;
+mod outflow;
 mod page;
 pub(crate) mod problem;
 mod properties;
@@ -33,12 +35,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::any;
-use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::csrf::CsrfLayer;
 use tower_http::timeout::TimeoutLayer;
 
 pub use serve::serve;
+pub(crate) use serve::serve_in;
 
 use crate::config::Config;
 use crate::servient::Servient;
@@ -49,11 +51,7 @@ use gate::Gate;
 use host::Hosts;
 use problem::{Kind, Problem};
 
-/// Requests that may be in flight at once, long polls and event streams excepted.
-const REQUESTS_MAX: usize = 512;
-/// How long the body of a request may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
-/// The same for a component, over a slow link.
+/// How long a component may take to arrive, over a slow link.
 const COMPONENT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What all routes share.
@@ -61,12 +59,12 @@ const COMPONENT_TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) struct Http {
     servient: Arc<Servient>,
     descriptions: TdCache,
-    observers: Arc<Semaphore>,
 }
 
 impl Http {
     fn body_limits(&self) -> BodyLimits {
-        BodyLimits { bytes_max: self.servient.config().limits.body_bytes_max, within: BODY_TIMEOUT }
+        let limits = self.servient.config().limits;
+        BodyLimits { bytes_max: limits.body_bytes_max, within: limits.body_timeout }
     }
 
     fn component_limits(&self) -> BodyLimits {
@@ -78,8 +76,7 @@ type Shared = Arc<Http>;
 
 /// The whole binding, ready for [`serve`].
 pub fn router(servient: Arc<Servient>) -> Router {
-    let observers = Arc::new(Semaphore::new(servient.config().limits.observers_max));
-    let http = Arc::new(Http { servient, descriptions: TdCache::default(), observers });
+    let http = Arc::new(Http { servient, descriptions: TdCache::default() });
     let answered = Router::new()
         .route("/", any(page::page))
         .route("/ui", any(page::page))
@@ -132,17 +129,15 @@ impl Routes {
     }
 }
 
-/// Puts `answered` behind all layers and `waiting` behind all but the time-out and the limit of requests.
+/// Puts `answered` behind all layers and `waiting` behind all but the time-out.
 ///
 /// Public so that a bench can put a constant behind the same layers.
 pub fn behind_layers(answered: Router, waiting: Router, config: &Config) -> Router {
-    let load = ServiceBuilder::new()
-        .layer(Gate::Load(Arc::new(Semaphore::new(REQUESTS_MAX))))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.limits.request_timeout));
+    let in_time = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.limits.request_timeout);
     let hosts = Arc::new(Hosts::new(config, host::machine_name().as_deref()));
     // Outermost first.
-    let all = ServiceBuilder::new().layer(EdgeLayer).layer(Gate::Head(hosts)).layer(cross_origin(config));
-    answered.layer(load).merge(waiting).fallback(nothing_here).layer(all)
+    let all = ServiceBuilder::new().layer(EdgeLayer).layer(Gate(hosts)).layer(cross_origin(config));
+    answered.layer(in_time).merge(waiting).fallback(nothing_here).layer(all)
 }
 
 /// A page of another origin may read nothing (there is no CORS) and may not write either.

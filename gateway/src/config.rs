@@ -135,14 +135,18 @@ pub struct Limits {
     pub component_bytes_max: usize,
     /// Requests that may wait for one Thing; the next one gets 503.
     pub queue_length_max: usize,
-    /// Open connections.
+    /// Open connections, those that observe excepted.
     pub connections_max: usize,
-    /// Event streams and long polls together.
+    /// Connections that observe: event streams and long polls together.
     pub observers_max: usize,
     /// A request must be answered within this time.
     pub request_timeout: Duration,
     /// The head of a request must arrive within this time.
     pub header_timeout: Duration,
+    /// The body of a request must arrive within this time (components have 120 s).
+    pub body_timeout: Duration,
+    /// A client that takes nothing of what is sent to it for so long is given up.
+    pub stall_timeout: Duration,
     /// At a shutdown requests in flight get this long.
     pub drain: Duration,
 }
@@ -154,9 +158,11 @@ impl Default for Limits {
             component_bytes_max: 16 << 20,
             queue_length_max: 256,
             connections_max: 512,
-            observers_max: 256,
+            observers_max: 1_024,
             request_timeout: Duration::from_secs(35),
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(20),
+            stall_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         }
     }

@@ -22,10 +22,12 @@ use crate::binding_http;
 use crate::binding_mqtt::Binding;
 use crate::config::{Config, Declaration, Tree};
 use crate::crash_point::CrashPoint;
+use crate::descriptors;
 use crate::logging::{self, LogRing};
 use crate::names::ThingName;
 use crate::replacement::{Replacements, Users, take_arrivals};
 use crate::repository::{Arrival, Repository};
+use crate::room::Room;
 use crate::servient::Servient;
 use crate::startup::{self, CLOCK_AHEAD_US, Parts, Started};
 use crate::store::{Batch, Store, StoreError};
@@ -163,6 +165,7 @@ impl Gateway {
     /// [`StartupError`]; nothing runs then.
     pub async fn start(options: Options, logs: LogRing) -> Result<Self, StartupError> {
         let Options { tree: Tree { mut config, declarations, .. }, data_dir, handlers_dir, .. } = options;
+        descriptors::fit(&mut config, descriptors::raise());
         // First of all: no device is touched by a gateway that cannot be reached.
         let listener = bind(&mut config.listen).await?;
         let mqtt_listener = match &mut config.mqtt.listen {
@@ -189,7 +192,10 @@ impl Gateway {
         let until = async move {
             let _stopped = stopped.wait_for(|stopped| *stopped).await;
         };
-        let http = tokio::spawn(binding_http::serve(listener, router, until, limits));
+        let http = tokio::spawn({
+            let room = Arc::clone(&parts.http);
+            async move { binding_http::serve_in(&room, listener, router, until, limits).await }
+        });
         let mut tasks = own.tasks;
         tasks.push(mend_store(parts.store.clone(), Arc::clone(&parts.health)));
         tasks.push(keep_clocks(parts.store.clone(), &things));
@@ -291,6 +297,7 @@ async fn parts(
         health,
         mqtt: Arc::default(),
         replacements: Replacements::default(),
+        http: Room::new(config.limits.connections_max, config.limits.observers_max),
         canary: config.canary,
         queue_length_max: config.limits.queue_length_max,
     })

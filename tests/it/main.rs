@@ -12,6 +12,7 @@ mod descriptions;
 mod disk_full;
 mod folder;
 mod fuzz;
+mod limits;
 mod mqtt;
 mod mqtt_clients;
 mod node_wot;

@@ -18,6 +18,7 @@ use crate::interaction::InteractionError;
 use crate::logging::LogRing;
 use crate::names::ThingName;
 use crate::replacement::{Configuration, Replacements};
+use crate::room::Room;
 use crate::startup::Parts;
 
 /// How the Things of a gateway stand, gathered where each Thing's task already writes it.
@@ -37,6 +38,7 @@ struct Shown {
     version: &'static str,
     uptime: f64,
     things: usize,
+    tasks: usize,
     failing: Vec<Failing>,
     #[serde(skip_serializing_if = "Option::is_none")]
     storage: Option<String>,
@@ -88,6 +90,7 @@ impl Health {
             version: env!("CARGO_PKG_VERSION"),
             uptime: (self.started.elapsed().as_secs_f64() * 1e3).round() / 1e3,
             things: statuses.len(),
+            tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),
             failing,
             storage,
             memory: resident_bytes(),
@@ -160,9 +163,18 @@ impl MqttHealth {
     }
 }
 
+/// The property `http`.
+fn http(room: &Room) -> Result<Answer, InteractionError> {
+    let (standing, (refused, turned_out)) = (room.standing(), room.turned_away());
+    Answer::json(&serde_json::json!({
+        "connections": standing.requests, "observers": standing.observers, "refused": refused, "turnedOut": turned_out,
+    }))
+}
+
 /// The gateway.
 #[derive(Debug)]
 pub(crate) struct GatewayBehavior {
+    http: Arc<Room>,
     mqtt: Arc<MqttHealth>,
     health: Arc<Health>,
     hardware: Hardware,
@@ -173,6 +185,7 @@ pub(crate) struct GatewayBehavior {
 impl GatewayBehavior {
     pub(crate) fn new(parts: &Parts, logs: LogRing) -> Self {
         Self {
+            http: Arc::clone(&parts.http),
             mqtt: Arc::clone(&parts.mqtt),
             health: Arc::clone(&parts.health),
             hardware: parts.hardware.clone(),
@@ -184,6 +197,7 @@ impl GatewayBehavior {
     pub(crate) fn read(&self, name: &str) -> Result<Answer, InteractionError> {
         match name {
             "hardware" => Answer::json(&self.hardware.report()),
+            "http" => http(&self.http),
             "mqtt" => self.mqtt.answer(),
             "logs" => Answer::json(&self.logs.entries()),
             _ => self.health.answer(),

@@ -5,13 +5,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, Version};
 
+use super::caller::Caller;
 use super::problem::{Kind, Problem};
 use crate::config::Config;
 
@@ -102,7 +103,7 @@ pub(crate) fn origin<'a>(config: &'a Config, parts: &Parts) -> Cow<'a, str> {
     if let Some(base) = &config.base_url {
         return Cow::Borrowed(base);
     }
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let peer = parts.extensions.get::<Arc<Caller>>().map(|caller| caller.address.ip());
     let trusted = peer.is_some_and(|peer| config.trusted_proxies.contains(&canonical(peer)));
     let forwarded = |name| trusted.then(|| parts.headers.get(name)).flatten().and_then(|value| value.to_str().ok());
     let scheme = forwarded("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https")).unwrap_or("http");
@@ -172,10 +173,10 @@ mod tests {
 
     #[test]
     fn a_proxy_is_believed_only_when_it_is_trusted() {
-        let proxy: SocketAddr = "10.0.0.1:5".parse().unwrap();
+        let proxy: std::net::SocketAddr = "10.0.0.1:5".parse().unwrap();
         let request = Request::get("/").header(HOST, "pi:8080").header("x-forwarded-host", "home.example");
         let (mut parts, ()) = request.header("x-forwarded-proto", "https").body(()).unwrap().into_parts();
-        parts.extensions.insert(ConnectInfo(proxy));
+        parts.extensions.insert(Caller::new(proxy, crate::room::Room::new(1, 0).enter(proxy).unwrap()));
         let plain = Config::default();
         assert_eq!(origin(&plain, &parts), "http://pi:8080");
         let trusting = Config { trusted_proxies: vec![proxy.ip()], ..Config::default() };

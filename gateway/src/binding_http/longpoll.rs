@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, LAST_MODIFIED};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 
@@ -31,7 +32,7 @@ pub(crate) async fn property(State(http): State<Shared>, target: Target, request
     if !property.observable {
         return Err(Problem::new(Kind::NOT_FOUND, format!("the property `{}` is not observable", target.name)).into());
     }
-    poll(&http, &target, Observed::Property(target.name.to_string()), request.method()).await
+    poll(&http, &target, Observed::Property(target.name.to_string()), &request.into_parts().0).await
 }
 
 /// `/events/{name}/longpoll`
@@ -39,15 +40,15 @@ pub(crate) async fn event(State(http): State<Shared>, target: Target, request: R
     if !target.thing.description().events.contains_key(&*target.name) {
         return Err(target.unknown(AffordanceKind::Event).into());
     }
-    poll(&http, &target, Observed::Event(target.name.to_string()), request.method()).await
+    poll(&http, &target, Observed::Event(target.name.to_string()), &request.into_parts().0).await
 }
 
-async fn poll(http: &Shared, target: &Target, observed: Observed, method: &Method) -> Answer {
-    Methods::READ.admit(method)?;
-    if *method == Method::HEAD {
+async fn poll(http: &Shared, target: &Target, observed: Observed, request: &Parts) -> Answer {
+    Methods::READ.admit(&request.method)?;
+    if request.method == Method::HEAD {
         return Ok(answer(Body::empty()));
     }
-    let _place = observe::place(http)?;
+    observe::place(&request.extensions)?;
     // From beyond the last id: no current value, no replay, only what follows.
     let observation = target.thing.observe(observed, Some(ONLY_WHAT_FOLLOWS))?;
     let mut shutdown = http.servient.stopping();

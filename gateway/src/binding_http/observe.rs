@@ -3,11 +3,12 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
+use std::time::Duration;
 
+use super::caller::Caller;
 use super::methods::Answer;
 use super::problem::{Kind, Problem};
 use super::{Shared, sse};
@@ -21,9 +22,9 @@ pub(crate) fn stream(http: &Shared, thing: &ExposedThing, observed: Observed, re
         // Of unknown length, as the stream is.
         Body::from_stream(futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>())
     } else {
-        let place = place(http)?;
+        place(request.extensions())?;
         let observation = thing.observe(observed, last_event_id(request.headers()))?;
-        sse::body(observation, http.servient.stopping(), place)
+        sse::body(observation, http.servient.stopping())
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -35,10 +36,18 @@ pub(crate) fn stream(http: &Shared, thing: &ExposedThing, observed: Observed, re
     Ok(response)
 }
 
-/// A place among the event streams and long polls; it is free again when it is dropped.
-pub(crate) fn place(http: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
-    let full = |_| Problem::new(Kind::OVERLOADED, "too many event streams and long polls are open");
-    Arc::clone(&http.observers).try_acquire_owned().map_err(full)
+/// Who is told that there is no place for another observer should not come again at once.
+const FULL_RETRY: Duration = Duration::from_secs(10);
+
+/// Gives the connection of a request its place among the event streams and long polls, for as long as it is there.
+pub(crate) fn place(extensions: &Extensions) -> Result<(), Problem> {
+    match extensions.get::<Arc<Caller>>() {
+        Some(caller) if !caller.seat.observes() => {
+            let full = "too many event streams and long polls are open (`observers-max`)";
+            Err(Problem::new(Kind::OVERLOADED, full).retry(FULL_RETRY))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is no id of ours is treated as none: the client gets the current values.

@@ -112,7 +112,8 @@ impl Problem {
         Self { errors: errors.to_vec(), ..self }
     }
 
-    fn retry(self, after: Duration) -> Self {
+    /// When to come again.
+    pub(crate) fn retry(self, after: Duration) -> Self {
         Self { retry_after: Some(after), ..self }
     }
 

@@ -1,37 +1,39 @@
-//! The connection loop: accepts, bounds and, at the end, drains connections.
+//! The connections: served, bounded and, at the end, drained.
 //!
 //! Not `axum::serve`: that has no limit of connections, no time-out for the head of a request and waits for ever for an
 //! open event stream. Invariant: when [`serve`] returns, no connection of its is left.
 
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tower::Service;
 
+use super::caller::{Arriving, Caller};
+use super::outflow;
 use super::stall::StallGuard;
 use crate::config::Limits;
-use crate::lobby::{Lobby, Newcomer};
+use crate::room::{Room, Seat, accept};
 
 /// Buffer of a connection in each direction, in bytes: what a reader that does not read costs us.
 const BUFFER_BYTES_MAX: usize = 64 << 10;
-/// How long a client that takes none of its answer is kept.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a new connection waits for the place of one that was turned out.
-const ROOM_WITHIN: Duration = Duration::from_secs(1);
-/// How long to let the system recover when it cannot give us a connection (too many open files).
-const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
+/// A connection that is silent for so long is asked by the kernel whether it is still there, three times: a long poll whose
+/// client lost its power would wait for an hour.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+const ASKED_AGAIN: Duration = Duration::from_secs(10);
 /// What a client hears for whom there is no place; written once, without waiting.
 const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 1\r\n\
     connection: close\r\ncontent-length: 123\r\n\r\n\
@@ -55,121 +57,146 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     limits: Limits,
 ) -> io::Result<()> {
+    let room = Room::new(limits.connections_max, limits.observers_max);
+    serve_in(&room, listener, router, shutdown, limits).await
+}
+
+/// The same, in a room that others may look into.
+///
+/// # Errors
+/// As [`serve`].
+pub(crate) async fn serve_in(
+    room: &Arc<Room>,
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+    limits: Limits,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let places = Arc::new(Semaphore::new(limits.connections_max));
-    let lobby = Arc::new(Lobby::default());
+    // What is accepted inherits it.
+    let keepalive = TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(ASKED_AGAIN).with_retries(3);
+    SockRef::from(&listener).set_tcp_keepalive(&keepalive)?;
     let (phase, _) = watch::channel(Phase::Serving);
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = &mut shutdown => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                // Whoever is in the lobby has a place to give.
-                let seat = Arc::clone(&places).try_acquire_owned().ok().map(|place| (place, lobby.enter()));
-                if seat.is_none() && !lobby.make_room() {
-                    refuse(&stream, peer);
-                    continue;
-                }
-                let (router, lobby) = (router.clone(), Arc::clone(&lobby));
-                let connection = Connection { stream, peer, router, limits, lobby };
-                tokio::spawn(connection.admit(seat, Arc::clone(&places), phase.subscribe()));
-            }
-            Err(error) if is_of_the_peer(&error) => tracing::debug!(%error, "a connection was lost before it began"),
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
-                tokio::time::sleep(ACCEPT_BACK_OFF).await;
-            }
-        }
-    }
-    drop(listener);
+    accept(listener, room, NO_PLACE, shutdown, |stream, peer, seat| {
+        let connection = Connection { peer, seat, limits, phase: phase.subscribe() };
+        tokio::spawn(connection.serve(stream, router.clone()));
+    })
+    .await;
     phase.send_replace(Phase::Draining);
-    let all = u32::try_from(limits.connections_max).unwrap_or(u32::MAX);
-    if tokio::time::timeout(limits.drain, places.acquire_many(all)).await.is_err() {
-        let left = limits.connections_max - places.available_permits();
-        tracing::warn!(%address, left, "connections were cut off at the end of the drain");
+    if tokio::time::timeout(limits.drain, room.emptied()).await.is_err() {
+        tracing::warn!(%address, left = ?room.standing(), "connections were cut off at the end of the drain");
         phase.send_replace(Phase::Closed);
-        // Each task ends at its next poll; the permit comes back with it.
-        let _all = places.acquire_many(all).await;
+        // Each task ends at its next poll; the seat comes back with it.
+        room.emptied().await;
     }
     Ok(())
 }
 
-/// Best effort: a client that is already sending may see a reset instead.
-fn refuse(stream: &TcpStream, peer: SocketAddr) {
-    let sent = stream.try_write(NO_PLACE).unwrap_or(0);
-    tracing::debug!(%peer, sent, "no place for another connection");
-}
-
-fn is_of_the_peer(error: &io::Error) -> bool {
-    use io::ErrorKind;
-    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused)
-}
-
-/// A place and how the lobby knows who has it.
-type Seat = (OwnedSemaphorePermit, Arc<Newcomer>);
-
 struct Connection {
-    stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    seat: Seat,
     limits: Limits,
-    lobby: Arc<Lobby>,
+    phase: watch::Receiver<Phase>,
 }
 
 impl Connection {
-    /// Serves on the place that it has, or on the one that a silent connection is leaving.
-    async fn admit(self, seat: Option<Seat>, places: Arc<Semaphore>, phase: watch::Receiver<Phase>) {
-        let (_place, newcomer) = match seat {
-            Some(seat) => seat,
-            None => match tokio::time::timeout(ROOM_WITHIN, places.acquire_owned()).await {
-                Ok(Ok(place)) => (place, self.lobby.enter()),
-                Ok(Err(_)) | Err(_) => return refuse(&self.stream, self.peer),
-            },
-        };
-        self.run(newcomer, phase).await;
+    /// Answers requests until the connection ends or becomes an event stream, which goes on in a task of its own: that is
+    /// much smaller.
+    async fn serve(self, stream: TcpStream, router: Router) {
+        let Self { peer, seat, limits, phase } = self;
+        let caller = Caller::new(peer, seat);
+        let handed_over = requests(stream, router, &caller, limits, phase.clone()).await;
+        if let Some((stream, response)) = handed_over {
+            tokio::spawn(streamed(stream, response, caller, limits.stall_timeout, phase));
+        }
     }
+}
 
-    async fn run(self, newcomer: Arc<Newcomer>, mut phase: watch::Receiver<Phase>) {
-        let Self { stream, peer, router, limits, .. } = self;
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "small packets may be delayed");
-        }
-        let asking = Arc::clone(&newcomer);
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            asking.asked();
-            request.extensions_mut().insert(ConnectInfo(peer));
-            // `Router::poll_ready` is always ready.
-            router.clone().call(request.map(Body::new))
+/// Answers requests. When one is answered by an event stream: the connection and that answer.
+async fn requests(
+    stream: TcpStream,
+    router: Router,
+    caller: &Arc<Caller>,
+    limits: Limits,
+    mut phase: watch::Receiver<Phase>,
+) -> Option<(TcpStream, Response)> {
+    let peer = caller.address;
+    let service = {
+        let caller = Arc::clone(caller);
+        hyper::service::service_fn(move |request: Request<Incoming>| {
+            answer(request, router.clone(), Arc::clone(&caller))
+        })
+    };
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(StallGuard::new(stream, limits.stall_timeout)), service);
+    loop {
+        let served = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(ended) => Poll::Ready(Err(ended)),
+            Poll::Pending => caller.take_stream().map_or(Poll::Pending, |response| Poll::Ready(Ok(response))),
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout)
-            .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(StallGuard::new(stream, STALL_TIMEOUT)), service);
-        let mut connection = pin!(connection);
-        loop {
-            tokio::select! {
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%peer, %error, "a connection ended early");
-                    }
-                    return;
+        tokio::select! {
+            served = served => match served {
+                Ok(response) => return Some((connection.into_parts().io.into_inner().into_inner(), response)),
+                Err(Ok(())) => return None,
+                Err(Err(error)) => {
+                    tracing::debug!(%peer, %error, "a connection ended early");
+                    return None;
                 }
-                () = newcomer.turned_out() => {
-                    tracing::debug!(%peer, "a silent connection made room");
-                    return;
-                }
-                changed = phase.changed() => match changed.map(|()| *phase.borrow_and_update()) {
-                    Ok(Phase::Serving) => {}
-                    Ok(Phase::Draining) => connection.as_mut().graceful_shutdown(),
-                    // An error: `serve` itself was dropped.
-                    Ok(Phase::Closed) | Err(_) => return,
-                },
+            },
+            () = caller.seat.turned_out() => {
+                tracing::debug!(%peer, "a connection made room");
+                return None;
             }
+            changed = phase.changed() => match changed.map(|()| *phase.borrow_and_update()) {
+                Ok(Phase::Serving) => {}
+                Ok(Phase::Draining) => Pin::new(&mut connection).graceful_shutdown(),
+                // An error: `serve` itself was dropped.
+                Ok(Phase::Closed) | Err(_) => return None,
+            },
         }
+    }
+}
+
+/// One request. An event stream is no answer for hyper: this future then stays where it is until the connection is taken.
+async fn answer(
+    request: Request<Incoming>,
+    mut router: Router,
+    caller: Arc<Caller>,
+) -> Result<Response, std::convert::Infallible> {
+    if !caller.seat.asked(!http_body::Body::is_end_stream(request.body())) {
+        return pending().await;
+    }
+    let method = request.method().clone();
+    let mut request = request.map(|body| Arriving::body(body, &caller));
+    request.extensions_mut().insert(Arc::clone(&caller));
+    // `Router::poll_ready` is always ready.
+    let response = router.call(request).await?;
+    if outflow::is_stream(&method, &response) {
+        caller.becomes(response);
+        return pending().await;
+    }
+    caller.seat.answered();
+    Ok(response)
+}
+
+/// An event stream to its end.
+async fn streamed(
+    stream: TcpStream,
+    response: Response,
+    caller: Arc<Caller>,
+    stall: Duration,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let peer = caller.address;
+    tokio::select! {
+        ended = outflow::write(stream, response, stall) => if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "an event stream ended early");
+        },
+        () = caller.seat.turned_out() => tracing::debug!(%peer, "an event stream made room"),
+        // An error: `serve` itself was dropped.
+        _ = phase.wait_for(|phase| *phase == Phase::Closed) => {}
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::unfold;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::exposed_thing::{Notification, Observation, ObservedItem};
@@ -24,15 +24,13 @@ struct Stream {
     observation: Observation,
     shutdown: watch::Receiver<bool>,
     heartbeat: Interval,
-    /// Given back when the client is gone and hyper drops the body.
-    _place: OwnedSemaphorePermit,
 }
 
 /// The body of a stream. It holds no task of its own: it is dropped with its connection.
-pub(crate) fn body(observation: Observation, shutdown: watch::Receiver<bool>, place: OwnedSemaphorePermit) -> Body {
+pub(crate) fn body(observation: Observation, shutdown: watch::Receiver<bool>) -> Body {
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let stream = Stream { observation, shutdown, heartbeat, _place: place };
+    let stream = Stream { observation, shutdown, heartbeat };
     Body::from_stream(unfold(stream, |mut stream| async move {
         let chunk = stream.next().await?;
         Some((Ok::<_, Infallible>(chunk), stream))

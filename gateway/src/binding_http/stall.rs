@@ -24,6 +24,11 @@ impl<S> StallGuard<S> {
         Self { stream, limit, stalled: None }
     }
 
+    /// The stream, unguarded from now on.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;

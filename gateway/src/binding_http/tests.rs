@@ -2,6 +2,7 @@
 
 mod bed;
 mod connections;
+mod crowds;
 mod descriptions;
 mod interactions;
 mod refusals;

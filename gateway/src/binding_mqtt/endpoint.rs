@@ -9,25 +9,19 @@ mod connect;
 mod session;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::command::Commands;
 use super::hub::{ConsumerId, Hub, true_now};
 use crate::config::MqttLimits;
-use crate::lobby::Lobby;
+use crate::room::{Room, accept};
 use session::{Caller, Session};
 
-/// How long a new connection waits for the place of one that was turned out.
-const ROOM_WITHIN: Duration = Duration::from_secs(1);
-/// How long to let the system recover when it cannot give us a connection (too many open files).
-const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 /// How long clients have at the end to take what waits for them.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -37,7 +31,6 @@ pub(super) struct Endpoint {
     hub: Arc<Hub>,
     commands: Arc<Commands>,
     limits: MqttLimits,
-    lobby: Lobby,
     /// Who has which client identifier, or had it last and has commands that are not done.
     clients: Mutex<HashMap<String, Client>>,
     /// What the commands that are not done hold, in bytes.
@@ -61,70 +54,29 @@ pub(super) async fn serve(
     limits: MqttLimits,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.clients_max));
+    let room = Room::new(limits.clients_max, 0);
     let mut closed = hub.closed();
-    let endpoint = Arc::new(Endpoint {
-        hub,
-        commands,
-        limits,
-        lobby: Lobby::default(),
-        clients: Mutex::default(),
-        waiting_bytes: Arc::default(),
-    });
-    let mut sessions = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = true_now(&mut stop) => break,
-            Some(_) = sessions.join_next() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let place = Arc::clone(&places).try_acquire_owned().ok();
-                if place.is_none() && !endpoint.lobby.make_room() {
-                    tracing::debug!(%peer, "no place for another MQTT client");
-                    continue;
-                }
-                sessions.spawn(admit(Arc::clone(&endpoint), stream, peer, place, Arc::clone(&places)));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept MQTT connections");
-                tokio::time::sleep(ACCEPT_BACK_OFF).await;
-            }
-        }
-    }
-    drop(listener);
+    let endpoint =
+        Arc::new(Endpoint { hub, commands, limits, clients: Mutex::default(), waiting_bytes: Arc::default() });
+    // Nothing is ever sent: it ends with this future, and the sessions with it.
+    let (_serving, serving) = watch::channel(());
+    accept(listener, &room, &[], true_now(&mut stop), |stream, peer, seat| {
+        tokio::spawn(admit(Arc::clone(&endpoint), stream, Caller { peer, seat: Arc::new(seat) }, serving.clone()));
+    })
+    .await;
     true_now(&mut closed).await;
-    let all = async { while sessions.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, all).await.is_err() {
+    if tokio::time::timeout(DRAIN, room.emptied()).await.is_err() {
         tracing::debug!("MQTT clients that did not take what waited were cut off");
     }
 }
 
-/// Serves on the place that it has, or on the one that a silent connection is leaving.
-async fn admit(
-    endpoint: Arc<Endpoint>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    place: Option<OwnedSemaphorePermit>,
-    places: Arc<Semaphore>,
-) {
-    let place = Arc::new(match place {
-        Some(place) => place,
-        None => match tokio::time::timeout(ROOM_WITHIN, places.acquire_owned()).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) | Err(_) => return,
-        },
-    });
-    let caller = Caller { peer, place: Arc::clone(&place) };
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "small packets may be delayed");
-    }
-    let newcomer = endpoint.lobby.enter();
+async fn admit(endpoint: Arc<Endpoint>, stream: TcpStream, caller: Caller, mut serving: watch::Receiver<()>) {
+    let seat = Arc::clone(&caller.seat);
+    let peer = caller.peer;
     tokio::select! {
-        () = Session::serve(Arc::clone(&endpoint), stream, caller, &newcomer) => {}
-        () = newcomer.turned_out() => tracing::debug!(%peer, "a silent MQTT connection made room"),
+        () = Session::serve(Arc::clone(&endpoint), stream, caller) => {}
+        () = seat.turned_out() => tracing::debug!(%peer, "a silent MQTT connection made room"),
+        _ = serving.changed() => {}
     }
 }
 

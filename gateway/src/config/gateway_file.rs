@@ -151,6 +151,8 @@ fn limits(section: Section<'_, '_>) -> Limits {
         observers_max: size("observers-max", (1, 65_536), fallback.observers_max),
         request_timeout: millis("request-timeout-ms", fallback.request_timeout),
         header_timeout: millis("header-timeout-ms", fallback.header_timeout),
+        body_timeout: millis("body-timeout-ms", fallback.body_timeout),
+        stall_timeout: millis("stall-timeout-ms", fallback.stall_timeout),
         drain: millis("drain-ms", fallback.drain),
     };
     section.finish();

@@ -39,6 +39,8 @@ const EVERY_KEY: &str = r#"
         observers-max = 10
         request-timeout-ms = 1_000
         header-timeout-ms = 2_000
+        body-timeout-ms = 3_000
+        stall-timeout-ms = 5_000
         drain-ms = 4_000
         [budgets]
         read-ms = 1
@@ -87,6 +89,8 @@ fn every_key_is_read() {
             observers_max: 10,
             request_timeout: millis(1_000),
             header_timeout: millis(2_000),
+            body_timeout: millis(3_000),
+            stall_timeout: millis(5_000),
             drain: millis(4_000),
         },
         budgets: Budgets { read_ms: 1, write_ms: 2, invoke_ms: 3, start_ms: 4, wake_ms: 5 },

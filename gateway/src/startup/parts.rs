@@ -9,6 +9,7 @@ use crate::behavior::gateway::{Health, MqttHealth};
 use crate::config::Canary;
 use crate::replacement::Replacements;
 use crate::repository::Repository;
+use crate::room::Room;
 use crate::store::Store;
 
 /// What Things are built from.
@@ -21,6 +22,8 @@ pub(crate) struct Parts {
     pub(crate) mqtt: Arc<MqttHealth>,
     /// The Things whose handlers can be replaced and configured, by name.
     pub(crate) replacements: Replacements,
+    /// The connections of HTTP.
+    pub(crate) http: Arc<Room>,
     pub(crate) canary: Canary,
     pub(crate) queue_length_max: usize,
 }

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 use tests::{
+    crowd::resident_bytes,
     eventually,
     mqtt::{Paho, Protocol},
 };
@@ -330,11 +331,4 @@ fn thousands_of_half_open_connections_keep_nobody_out() -> Result<()> {
     ensure!(place.gateway.client().value("/things/lamp/properties/on")? == false);
     drop(open);
     Ok(())
-}
-
-/// Resident memory (proc(5), statm: the second number is in pages).
-fn resident_bytes(process: u32) -> Result<u64> {
-    let statm = std::fs::read_to_string(format!("/proc/{process}/statm"))?;
-    let pages: u64 = statm.split_ascii_whitespace().nth(1).unwrap_or_default().parse()?;
-    Ok(pages * 4_096)
 }

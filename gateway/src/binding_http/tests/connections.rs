@@ -3,29 +3,34 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::bed::Bed;
 use crate::binding_http::serve;
 use crate::config::Limits;
 
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
-struct Served {
-    address: SocketAddr,
+pub(super) struct Served {
+    pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
     done: JoinHandle<std::io::Result<()>>,
 }
 
-async fn served(bed: &Bed, limits: Limits) -> Served {
+pub(super) async fn served(bed: &Bed, limits: Limits) -> Served {
+    served_by(bed.router.clone(), limits).await
+}
+
+async fn served_by(router: Router, limits: Limits) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let until = async move { drop(stopped.await) };
-    let done = tokio::spawn(serve(listener, bed.router.clone(), until, limits));
+    let done = tokio::spawn(serve(listener, router, until, limits));
     Served { address, stop, done }
 }
 
@@ -33,7 +38,7 @@ fn quick() -> Limits {
     Limits { header_timeout: Duration::from_millis(200), drain: Duration::from_millis(300), ..Limits::default() }
 }
 
-async fn all_of(mut stream: TcpStream) -> String {
+pub(super) async fn all_of(mut stream: TcpStream) -> String {
     let mut text = Vec::new();
     // A reset instead of an end is an end too.
     let read = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut text)).await.expect("the connection is closed");
@@ -41,13 +46,13 @@ async fn all_of(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-async fn ask(address: SocketAddr, request: &str) -> TcpStream {
+pub(super) async fn ask(address: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
 }
 
-const GET: &str = "GET /things/lamp/properties/on HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+pub(super) const GET: &str = "GET /things/lamp/properties/on HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 #[tokio::test]
 async fn a_head_that_does_not_arrive_is_not_waited_for() {
@@ -76,14 +81,19 @@ async fn sockets_that_say_nothing_make_room() {
 
 #[tokio::test]
 async fn beyond_the_limit_connections_are_told_so() {
-    let bed = Bed::new();
-    let served = served(&bed, Limits { connections_max: 2, ..Limits::default() }).await;
+    let (asked, mut heard) = mpsc::channel(2);
+    let waiting = Router::new().fallback(move || {
+        let asked = asked.clone();
+        async move {
+            asked.send(()).await.unwrap();
+            std::future::pending::<()>().await;
+        }
+    });
+    let served = served_by(waiting, Limits { connections_max: 2, ..Limits::default() }).await;
     let mut kept = Vec::new();
     for _ in 0..2 {
-        let mut stream = ask(served.address, "GET /ui HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-        let mut begun = [0; 12];
-        stream.read_exact(&mut begun).await.unwrap();
-        kept.push(stream);
+        kept.push(ask(served.address, GET).await);
+        heard.recv().await.unwrap();
     }
     let refused = all_of(TcpStream::connect(served.address).await.unwrap()).await;
     assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");

@@ -22,7 +22,7 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Endpoint;
@@ -32,7 +32,7 @@ use crate::binding_mqtt::command::{self, Refusal};
 use crate::binding_mqtt::filter::{is_filter, is_topic};
 use crate::binding_mqtt::hub::{ConsumerId, FILTERS_MAX, SendRetained, Subscription, true_now};
 use crate::binding_mqtt::outbox::{Outbox, Queued};
-use crate::lobby::Newcomer;
+use crate::room::Seat;
 use work::{Asked, Done, Held, hand_over};
 
 /// How long a client that takes nothing of what is sent to it is kept.
@@ -89,7 +89,7 @@ pub(super) struct Session {
 pub(super) struct Caller {
     pub(super) peer: SocketAddr,
     /// One of the places for clients.
-    pub(super) place: Arc<OwnedSemaphorePermit>,
+    pub(super) seat: Arc<Seat>,
 }
 
 /// How a session ends.
@@ -112,7 +112,7 @@ impl From<Refused> for End {
 
 impl Session {
     /// Serves one connection to its end.
-    pub(super) async fn serve(endpoint: Arc<Endpoint>, mut stream: TcpStream, caller: Caller, newcomer: &Newcomer) {
+    pub(super) async fn serve(endpoint: Arc<Endpoint>, mut stream: TcpStream, caller: Caller) {
         let peer = caller.peer;
         let mut incoming = BytesMut::new();
         let within = Instant::now() + endpoint.limits.connect_timeout;
@@ -123,7 +123,9 @@ impl Session {
             Ok(Err(refused)) => return tracing::debug!(%peer, detail = refused.detail, "an MQTT client was refused"),
             Err(_) => return tracing::debug!(%peer, "no CONNECT in time"),
         };
-        newcomer.asked();
+        if !caller.seat.asked(false) {
+            return;
+        }
         let Packet::Connect(connect, will, _login) = packet else { return };
         let mut session = match Self::admit(endpoint, caller, version, connect, will) {
             Ok(session) => session,

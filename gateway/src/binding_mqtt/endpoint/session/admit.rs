@@ -24,7 +24,7 @@ impl Session {
         wanted: Connect,
         will: Option<LastWill>,
     ) -> Result<Self, (ConnectReturnCode, String)> {
-        let Caller { peer, place } = caller;
+        let Caller { peer, seat } = caller;
         let mut assigned = false;
         let identifier = match wanted.client_id {
             id if id.len() > IDENTIFIER_BYTES_MAX || id.contains('\0') => {
@@ -54,7 +54,7 @@ impl Session {
         let (finishing, finished) = oneshot::channel();
         let (taken_over, before) = endpoint.take_over(&identifier, consumer, finished);
         let (working, of) = (Arc::clone(&endpoint), identifier.clone());
-        let worker = Worker { endpoint: working, identifier: of, consumer, before, place, finishing };
+        let worker = Worker { endpoint: working, identifier: of, consumer, before, seat, finishing };
         let (commands, done) = worker.start();
         let keep_alive = Some(wanted.keep_alive).filter(|seconds| *seconds > 0);
         let mut session = Self {

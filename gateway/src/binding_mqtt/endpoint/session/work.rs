@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Endpoint, IN_FLIGHT_MAX};
 use crate::binding_mqtt::command::{self, Refusal};
 use crate::binding_mqtt::hub::ConsumerId;
+use crate::room::Seat;
 
 /// A publish of a client on its way.
 pub(super) struct Asked {
@@ -57,7 +58,7 @@ pub(super) struct Worker {
     /// Ready when the commands of the connection that had the client identifier before are done.
     pub(super) before: Option<oneshot::Receiver<()>>,
     /// The client's place: it is free when its commands are done.
-    pub(super) place: Arc<OwnedSemaphorePermit>,
+    pub(super) seat: Arc<Seat>,
     /// Dropped when they are.
     pub(super) finishing: oneshot::Sender<()>,
 }
@@ -86,7 +87,7 @@ impl Worker {
             }
         }
         self.endpoint.leave(&self.identifier, self.consumer);
-        drop((self.place, self.finishing));
+        drop((self.seat, self.finishing));
     }
 }
 
