@@ -16,3 +16,9 @@ pub fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or_default()
 }
+
+/// Lets time pass while something else is measured.
+#[expect(clippy::disallowed_methods, reason = "a measurement has a length")]
+pub fn measure_for(length: std::time::Duration) {
+    std::thread::sleep(length);
+}

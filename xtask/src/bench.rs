@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The benches, in the order in which all are run; each is one file of `benches/` and one table of `benches/results/`.
-const BENCHES: [&str; 5] = ["handler_call", "mqtt", "property_read", "sensor_read", "startup"];
+const BENCHES: [&str; 7] = ["footprint", "handler_call", "mqtt", "property_read", "replace", "sensor_read", "startup"];
 
 /// Runs all benches or the one that is named.
 ///
