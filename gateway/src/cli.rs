@@ -4,12 +4,16 @@
 //! its causes and a `hint:` (module `console`), and an exit code of [`Exit`]. `handler push` is an ordinary Consumer:
 //! it follows the links and forms of Thing Descriptions and knows no private endpoint.
 
+mod build;
 mod check;
 pub mod console;
 mod consumer;
 mod demo;
+mod dev;
 mod failure;
+mod handler_log;
 mod inspect;
+mod new;
 mod push;
 mod serve;
 
@@ -50,6 +54,14 @@ enum Command {
     Demo(Demo),
     /// Read a configuration and print every fault in it, or what would run.
     Check(Check),
+    /// Begin a handler: a crate with a Thing Model, a property, an action, a test and a deployment, ready to run.
+    New(new::New),
+    /// Compile a handler's crate to a component, and say what it wants.
+    Build(build::Build),
+    /// Rebuild a handler at each save, replace it on a running gateway, and show its log.
+    ///
+    /// What does not compile or is refused changes nothing. Ctrl-C ends it; the handler that runs stays.
+    Dev(dev::Dev),
     /// Replace the handler of a running Thing, or look into a handler file.
     #[command(subcommand)]
     Handler(Handler),
@@ -140,6 +152,9 @@ impl Cli {
             Command::Serve(arguments) => serve::serve(arguments),
             Command::Demo(arguments) => demo::demo(arguments),
             Command::Check(arguments) => check::check(&arguments),
+            Command::New(arguments) => new::new(&arguments),
+            Command::Build(arguments) => build::build(&arguments),
+            Command::Dev(arguments) => dev::dev(&arguments),
             Command::Handler(Handler::Push(arguments)) => push::push(&arguments),
             Command::Handler(Handler::Inspect(arguments)) => inspect::inspect_file(&arguments),
         }

@@ -203,7 +203,15 @@ fn spawn(command: &mut Command, demo: bool, site: &Site) -> Result<(Guard, Lines
 /// # Errors
 /// When it cannot be started.
 pub fn run(arguments: &[&str]) -> Result<Output> {
-    Ok(command(&path()?)?.args(arguments).stdin(Stdio::null()).output()?)
+    Ok(program()?.args(arguments).stdin(Stdio::null()).output()?)
+}
+
+/// The program under test, to be given arguments, a folder and an environment.
+///
+/// # Errors
+/// When it was not built.
+pub fn program() -> Result<Command> {
+    command(&path()?)
 }
 
 fn command(program: &Path) -> Result<Command> {

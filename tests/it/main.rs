@@ -15,6 +15,7 @@ mod fuzz;
 mod limits;
 mod mqtt;
 mod mqtt_clients;
+mod new_handler;
 mod node_wot;
 mod observe;
 mod replace;

@@ -3,27 +3,64 @@
 //! Admission is the gateway's own (handler-host): what is refused here would be refused by `push`. Nothing of the
 //! component is run.
 
+use std::time::SystemTime;
+
 use handler_host::{EngineConfig, HandlerComponent, HandlerEngine};
 use serde_json::{Map, Value};
 
 use super::{Exit, Failure, Inspect, console, push::read_component};
+use crate::{
+    exposed_thing::description::{Description, Naming},
+    names::ThingId,
+};
 
 pub(super) fn inspect_file(arguments: &Inspect) -> Result<(), Failure> {
     let bytes = read_component(&arguments.file)?;
-    console::print(console::table(&inspect(&bytes)?))
+    console::print(console::table(&rows_of(&component(&bytes)?)))
 }
 
-/// The rows that are shown for a component, or why it is no handler.
-fn inspect(bytes: &[u8]) -> Result<Vec<(String, String)>, Failure> {
+/// The component as a gateway would admit it, or why it is no handler.
+pub(super) fn component(bytes: &[u8]) -> Result<HandlerComponent, Failure> {
     let engine = HandlerEngine::new(EngineConfig { instances_max: 1, ..EngineConfig::default() })
         .map_err(|error| Failure::caused(Exit::Failed, "this machine cannot run handlers", &error))?;
     let component = engine.load(bytes).map_err(|error| {
-        Failure::caused(Exit::Failed, "this file is no handler that the gateway would take", &error)
+        let failure = Failure::caused(Exit::Failed, "this is no handler that the gateway would take", &error);
+        match contract_hint(&failure.causes) {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
     })?;
-    Ok(rows_of(&component))
+    describe(&component)?;
+    Ok(component)
 }
 
-fn rows_of(component: &HandlerComponent) -> Vec<(String, String)> {
+/// The Thing Model has to make a Thing Description.
+fn describe(component: &HandlerComponent) -> Result<(), Failure> {
+    let (id, model) = (ThingId::mint(), component.model_json());
+    let naming = Naming { id: &id, title: None, description: None };
+    Description::of(model, &naming, &[], 1, SystemTime::UNIX_EPOCH).map(drop).map_err(|error| {
+        Failure::caused(Exit::Failed, "the Thing Model makes no Thing Description", &error)
+            .with_hint("mend it in NAME.tm.json: its words are those of W3C WoT Thing Description 1.1")
+    })
+}
+
+/// What to do about a component that speaks another version of the contract, as its refusal shows it.
+pub(super) fn contract_hint(refusal: &[String]) -> Option<String> {
+    let other = |said: &String| {
+        said.contains("no gateway provides its imports tidegate:thing/")
+            || said.contains("does not export tidegate:thing/handler")
+    };
+    refusal.iter().any(other).then(|| {
+        format!(
+            "its SDK (`tidegate-handler`) and the gateway are of different versions: build it with the SDK of the gateway; \
+             this program is {}",
+            env!("CARGO_PKG_VERSION")
+        )
+    })
+}
+
+/// What it is, imports, wants and answers, as rows.
+pub(super) fn rows_of(component: &HandlerComponent) -> Vec<(String, String)> {
     let row = |name: &str, value: String| (name.to_owned(), value);
     let model = component.model_json();
     let title = model.get("title").and_then(Value::as_str).unwrap_or_default();
@@ -45,7 +82,17 @@ fn rows_of(component: &HandlerComponent) -> Vec<(String, String)> {
         let found = model.get(member).and_then(Value::as_object).into_iter().flat_map(Map::keys);
         rows.extend(found.map(|affordance| row(name, affordance.clone())));
     }
+    let properties = model.get("properties").and_then(Value::as_object).into_iter().flatten();
+    rows.extend(properties.filter_map(|(name, property)| Some(row("setting", setting(name, property)?))));
     rows
+}
+
+/// A property with a default that can be written is what a deployment may set (`[settings]`): its type and default.
+fn setting(name: &str, property: &Value) -> Option<String> {
+    let default = property.get("default")?;
+    let written = !property.get("readOnly").and_then(Value::as_bool).unwrap_or_default();
+    let kind = property.get("type").and_then(Value::as_str).unwrap_or("any type");
+    written.then(|| format!("{name} ({kind}), {default} unless [settings] says otherwise"))
 }
 
 #[cfg(test)]
@@ -55,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_no_handler_is_refused_with_the_reason() {
         for bytes in [&b""[..], b"no component", b"\0asm\x01\0\0\0"] {
-            let failure = inspect(bytes).unwrap_err();
+            let failure = component(bytes).unwrap_err();
             assert!(failure.exit == Exit::Failed && !failure.causes.is_empty(), "{failure:?}");
         }
     }

@@ -46,14 +46,29 @@ pub(super) fn read_component(file: &std::path::Path) -> Result<Bytes, Failure> {
     Ok(bytes.into())
 }
 
-async fn replace(arguments: &Push, component: Bytes) -> Result<Value, Failure> {
-    let gateway: Uri = arguments.gateway.parse().map_err(|error| {
-        Failure::caused(Exit::Usage, format!("`{}` is no URL", arguments.gateway), &error)
+/// Where a Thing's description is at a gateway.
+fn thing_url(gateway: &str, thing: &str) -> Result<Uri, Failure> {
+    let url: Uri = gateway.parse().map_err(|error| {
+        Failure::caused(Exit::Usage, format!("`{gateway}` is no URL"), &error)
             .with_hint("write the gateway as http://host:port")
     })?;
-    let base = gateway.path().trim_end_matches('/').to_owned();
-    let thing_url = consumer::resolve(&gateway, &format!("{base}/things/{}", arguments.thing))
-        .ok_or_else(|| Failure::new(Exit::Usage, format!("`{}` is no http URL", arguments.gateway)))?;
+    let base = url.path().trim_end_matches('/').to_owned();
+    consumer::resolve(&url, &format!("{base}/things/{thing}"))
+        .ok_or_else(|| Failure::new(Exit::Usage, format!("`{gateway}` is no http URL")))
+}
+
+/// Where a property is read, as the form of its Thing says.
+pub(super) async fn property_url(gateway: &str, thing: &str, property: &str) -> Result<Uri, Failure> {
+    let thing_url = thing_url(gateway, thing)?;
+    let td = read_td(&thing_url).await?;
+    let href = td.pointer(&format!("/properties/{property}/forms/0/href")).and_then(Value::as_str);
+    href.and_then(|href| resolve_in(&td, &thing_url, href))
+        .ok_or_else(|| no_td(&thing_url, &format!("it has no form for the property `{property}`")))
+}
+
+/// Replaces a handler by `component`; what the gateway answers.
+pub(super) async fn replace(arguments: &Push, component: Bytes) -> Result<Value, Failure> {
+    let thing_url = thing_url(&arguments.gateway, arguments.thing.as_str())?;
     let thing = read_td(&thing_url).await?;
     let handler_url = controlled_by(&thing).and_then(|href| resolve_in(&thing, &thing_url, href)).ok_or_else(|| {
         Failure::new(Exit::Refused, format!("the Thing `{}` has no handler to replace", arguments.thing))
@@ -73,7 +88,7 @@ async fn read_td(url: &Uri) -> Result<Value, Failure> {
 }
 
 /// The JSON of a success, or the refusal.
-fn json_of(url: &Uri, answer: &Answer) -> Result<Value, Failure> {
+pub(super) fn json_of(url: &Uri, answer: &Answer) -> Result<Value, Failure> {
     if !answer.status.is_success() {
         return Err(refusal(answer));
     }

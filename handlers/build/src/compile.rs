@@ -2,7 +2,7 @@
 
 use crate::BuildRequest;
 use crate::guest::Guest;
-use crate::toolchain::{TARGET, program};
+use crate::toolchain::{NO_CARGO, TARGET, program};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Message;
 use std::ffi::OsString;
@@ -34,7 +34,7 @@ pub(crate) fn compile(guest: &Guest, request: &BuildRequest) -> Result<Vec<u8>> 
         command.arg("--target-dir").arg(target_dir);
     }
     command.current_dir(&guest.manifest_dir).env("CARGO_ENCODED_RUSTFLAGS", flags(guest)).stdout(Stdio::piped());
-    let mut cargo = command.spawn().context("cannot run cargo\nhint: install Rust from https://rustup.rs")?;
+    let mut cargo = command.spawn().context(NO_CARGO)?;
     let messages = cargo.stdout.take().context("cargo has an output")?;
     let mut module = None;
     for message in Message::parse_stream(BufReader::new(messages)) {
@@ -44,7 +44,7 @@ pub(crate) fn compile(guest: &Guest, request: &BuildRequest) -> Result<Vec<u8>> 
         }
     }
     if !cargo.wait()?.success() {
-        bail!("`{}` does not compile for {TARGET}; the compiler's reasons are above", guest.name);
+        bail!("`{}` does not compile for {TARGET}\nhint: the reasons are above; nothing was changed", guest.name);
     }
     let module = module.with_context(|| format!("`{}` has no library\nhint: add src/lib.rs", guest.name))?;
     fs::read(&module).with_context(|| format!("cannot read {module}"))
@@ -56,15 +56,18 @@ fn flags(guest: &Guest) -> OsString {
     let mut flags = OsString::new();
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    let places = [(Some(guest.workspace_dir.clone()), "/handler"), (cargo_home, "/cargo")];
-    for (place, name) in places.into_iter().filter_map(|(place, name)| Some((place?, name))) {
+    // What lies in another place wins, whichever comes last: the innermost folders are named last.
+    let own = [(Some(guest.workspace_dir.clone()), "/handler".to_owned()), (cargo_home, "/cargo".to_owned())];
+    let beside = guest.beside.iter().filter(|(folder, _)| !folder.starts_with(&guest.workspace_dir));
+    let beside = beside.map(|(folder, name)| (Some(folder.clone()), format!("/{name}")));
+    for (place, name) in own.into_iter().chain(beside).filter_map(|(place, name)| Some((place?, name))) {
         if !flags.is_empty() {
             flags.push("\u{1f}"); // the separator of CARGO_ENCODED_RUSTFLAGS
         }
         flags.push("--remap-path-prefix=");
         flags.push(place);
         flags.push("=");
-        flags.push(name);
+        flags.push(&name);
     }
     flags
 }

@@ -1,7 +1,8 @@
 //! Finds the guest crate that is meant: its name, its folder, its Thing Model.
 
 use crate::BuildRequest;
-use anyhow::{Context, Result, bail};
+use crate::toolchain::NO_CARGO;
+use anyhow::{Context, Result, anyhow, bail};
 use cargo_metadata::{MetadataCommand, Package};
 use std::path::PathBuf;
 
@@ -12,13 +13,25 @@ pub(crate) struct Guest {
     pub(crate) workspace_dir: PathBuf,
     pub(crate) target_dir: PathBuf,
     pub(crate) model: PathBuf,
+    /// Folders of the crates that it takes by path, with their names.
+    pub(crate) beside: Vec<(PathBuf, String)>,
 }
 
 pub(crate) fn find(request: &BuildRequest) -> Result<Guest> {
     let manifest = request.manifest_dir.join("Cargo.toml");
+    if !manifest.is_file() {
+        let folder = request.manifest_dir.display();
+        bail!(
+            "there is no crate at {folder}: it has no Cargo.toml\nhint: go to the folder of a handler, or make one by \
+             `tidegate new NAME`"
+        );
+    }
     let mut command = MetadataCommand::new();
     command.manifest_path(&manifest).no_deps();
-    let metadata = command.exec().with_context(|| format!("cannot read the crate at {}", manifest.display()))?;
+    let metadata = command.exec().map_err(|error| match error {
+        cargo_metadata::Error::Io(error) if error.kind() == std::io::ErrorKind::NotFound => anyhow!(NO_CARGO),
+        error => anyhow::Error::new(error).context(format!("cannot read the crate at {}", manifest.display())),
+    })?;
     let package = match &request.package {
         Some(name) => metadata.packages.iter().find(|package| package.name.as_str() == name).with_context(|| {
             format!("there is no package `{name}` in the workspace at {}", request.manifest_dir.display())
@@ -45,6 +58,11 @@ pub(crate) fn find(request: &BuildRequest) -> Result<Guest> {
         workspace_dir: metadata.workspace_root.clone().into(),
         target_dir: request.target_dir.clone().unwrap_or_else(|| metadata.target_directory.clone().into()),
         model: manifest_dir.join(model_path(package)).into(),
+        beside: package
+            .dependencies
+            .iter()
+            .filter_map(|dependency| Some((dependency.path.clone()?.into(), dependency.name.clone())))
+            .collect(),
     })
 }
 

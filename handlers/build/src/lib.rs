@@ -55,6 +55,26 @@ pub struct Built {
     pub digest: String,
 }
 
+/// What a handler is made of, before it is built.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The package's name.
+    pub name: String,
+    /// Its folder.
+    pub manifest_dir: PathBuf,
+    /// Its Thing Model, which may be missing.
+    pub model: PathBuf,
+}
+
+/// Finds the crate that a request means.
+///
+/// # Errors
+/// No cargo, no crate, no such package: each with what to do about it.
+pub fn sources(request: &BuildRequest) -> Result<Sources> {
+    let guest = guest::find(request)?;
+    Ok(Sources { name: guest.name, manifest_dir: guest.manifest_dir, model: guest.model })
+}
+
 /// Builds one handler. What cargo says while it compiles goes to stderr.
 ///
 /// # Errors

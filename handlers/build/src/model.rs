@@ -6,6 +6,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::fs;
 
+const HINT: &str = "\nhint: a Thing Model says `\"@type\": \"tm:ThingModel\"`";
+
 /// The model without its white space.
 pub(crate) fn load(guest: &Guest) -> Result<Vec<u8>> {
     let path = guest.model.display();
@@ -19,11 +21,12 @@ pub(crate) fn load(guest: &Guest) -> Result<Vec<u8>> {
 }
 
 fn minified(text: &[u8]) -> Result<Vec<u8>> {
-    let model: Value = serde_json::from_slice(text).context("this is no JSON")?;
-    let types = model.get("@type").context("this is no Thing Model: it has no @type")?;
+    let model: Value = serde_json::from_slice(text)
+        .context("this is no JSON\nhint: look at the place that is named for a comma too many, or a quote too few")?;
+    let types = model.get("@type").context(["this is no Thing Model: it has no @type", HINT].concat())?;
     let is_model =
         types == "tm:ThingModel" || types.as_array().is_some_and(|list| list.iter().any(|t| t == "tm:ThingModel"));
-    ensure!(is_model, "this is no Thing Model: its @type is not tm:ThingModel");
+    ensure!(is_model, "this is no Thing Model: its @type is not tm:ThingModel{HINT}");
     Ok(serde_json::to_vec(&model)?)
 }
 

@@ -20,7 +20,7 @@ const FLOORS: [(&str, &[&str]); 9] = [
     ("tidegate-handler", &[]),
     ("handler-build", &[]),
     ("handler-host", &["things"]),
-    ("tidegate", &["handler-host", "things", "thing-descriptions"]),
+    ("tidegate", &["handler-build", "handler-host", "things", "thing-descriptions"]),
     ("tests", &["tidegate", "handler-build", "handler-host", "thing-descriptions"]),
     ("benches", &["tidegate", "handler-build", "handler-host", "things", "thing-descriptions", "tests", "laboratory"]),
     ("xtask", &["handler-build"]),

@@ -19,7 +19,7 @@ const FOLDERS: [&str; 11] = [
     "web-ui",
     "xtask",
 ];
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     ".gitignore",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -29,6 +29,7 @@ const FILES: [&str; 11] = [
     "LICENSE",
     "README.md",
     "SPECIFICATION.md",
+    "TUTORIAL.md",
     "clippy.toml",
     "rustfmt.toml",
 ];

@@ -9,7 +9,7 @@ use super::{Findings, Tree, accepts, finds, holds};
 /// Models of what the gateway itself answers.
 const WITHOUT_HANDLER: [&str; 4] = ["gateway", "board", "handler", "directory"];
 /// Folders of `handlers/` that are no handlers.
-const NO_HANDLERS: [&str; 4] = ["build", "host", "sdk", "wit"];
+const NO_HANDLERS: [&str; 5] = ["build", "host", "sdk", "template", "wit"];
 
 fn rule(tree: &Tree) -> Findings {
     let paths = || tree.files.keys();
