@@ -37,6 +37,22 @@
 
 mod action;
 #[doc(hidden)]
+#[expect(
+    unsafe_code,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::cast_lossless,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::semicolon_if_nothing_returned,
+    clippy::too_many_lines,
+    clippy::undocumented_unsafe_blocks,
+    clippy::unwrap_used,
+    reason = "generated"
+)]
 pub mod bindings;
 pub mod clock;
 mod config;
