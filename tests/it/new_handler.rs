@@ -84,12 +84,14 @@ fn serving(desk: &Desk) -> Result<Gateway> {
 fn a_new_handler_is_tested_built_served_and_changed_at_each_save() -> Result<()> {
     let desk = Desk::new()?;
     desk.make()?;
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["test", "--quiet"]).current_dir(desk.handler()).env("CARGO_TARGET_DIR", handlers::target()?);
-    let tested = succeeds(&cargo.output()?)?;
+    let mut test = Command::new(cargo()?);
+    test.args(["test", "--quiet"]).current_dir(desk.handler()).env("CARGO_TARGET_DIR", handlers::target()?);
+    let tested = succeeds(&test.output()?)?;
     ensure!(tested.contains("test result: ok."), "{tested}");
-    let built = succeeds(&Desk::tidegate(&desk.handler(), &["build"])?.output()?)?;
-    for said in ["Soil sensor", "source (sysfs)", "samplingInterval (integer), 1000", "action", "bytes"] {
+    let built = succeeds(&build_without_the_target(&desk)?)?;
+    for said in
+        ["Soil sensor", "source (sysfs)", "samplingInterval (integer), 1000", "action", "bytes", "rustup target add"]
+    {
         ensure!(built.contains(said), "not `{said}`:\n{built}");
     }
     ensure!(!built.contains("error:"), "{built}");
@@ -97,6 +99,33 @@ fn a_new_handler_is_tested_built_served_and_changed_at_each_save() -> Result<()>
     let gateway = serving(&desk)?;
     it_does_what_its_model_says(&gateway)?;
     it_is_changed_at_each_save(&desk, &gateway)
+}
+
+/// `tidegate build` with a compiler that lacks the target until a rustup, which does no more than say so, was asked for it.
+fn build_without_the_target(desk: &Desk) -> Result<Output> {
+    let bin = TempDir::new()?;
+    let added = bin.path().join("added");
+    let rustc = cargo()?.with_file_name("rustc");
+    let (added, rustc) = (added.display(), rustc.display());
+    let answer = format!("#!/bin/sh\ncase \"$*\" in *target-libdir*) [ -e {added} ] || exec echo /nowhere;; esac\n");
+    script(bin.path(), "rustc", &format!("{answer}exec {rustc} \"$@\"\n"))?;
+    script(
+        bin.path(),
+        "rustup",
+        &format!("#!/bin/sh\n[ \"$*\" = 'target add wasm32-unknown-unknown' ] && : > {added}\n"),
+    )?;
+    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH")?);
+    let mut build = Desk::tidegate(&desk.handler(), &["build"])?;
+    Ok(build.env_remove("RUSTC").env("PATH", path).output()?)
+}
+
+fn cargo() -> Result<PathBuf> {
+    Ok(std::env::var_os("CARGO").context("tests run under cargo")?.into())
+}
+
+fn script(folder: &Path, name: &str, text: &str) -> Result<()> {
+    fs::write(folder.join(name), text)?;
+    Ok(fs::set_permissions(folder.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o755))?)
 }
 
 fn it_does_what_its_model_says(gateway: &Gateway) -> Result<()> {
@@ -141,6 +170,36 @@ fn it_is_changed_at_each_save(desk: &Desk, gateway: &Gateway) -> Result<()> {
 }
 
 #[test]
+fn what_does_not_fit_is_said_with_a_hint() -> Result<()> {
+    let desk = Desk::new()?;
+    desk.make()?;
+    let handler = desk.handler();
+    let here = |arguments: &[&str]| -> Result<Output> { Ok(Desk::tidegate(&handler, arguments)?.output()?) };
+    let declaration = handler.join("things.d").join(NAME).with_extension("toml");
+    edit(&declaration, "[grants.source]", "[grants.sorce]")?;
+    fails(&here(&["build"])?, 3, "is granted `sorce`", "`source`")?;
+    edit(&declaration, "[grants.sorce]", "[grants.source]")?;
+    let gateway = serving(&desk)?;
+    let url = format!("http://{}", gateway.client().address());
+    let undeclared = Running::start(&mut Desk::tidegate(&handler, &["dev", "other", "--gateway", &url])?)?;
+    undeclared.says("declare the Thing: things.d/other.toml", BUILD_DEADLINE)?;
+    ensure!(undeclared.interrupt(DEADLINE)?.success(), "it did not end well");
+    let model = handler.join(NAME).with_extension("tm.json");
+    edit(&model, "\"value\"", "\"moisture\"")?;
+    let lost = Running::start(&mut Desk::tidegate(&handler, &["dev", NAME, "--gateway", &url])?)?;
+    lost.says("start `tidegate dev` with --approve", BUILD_DEADLINE)?;
+    drop(lost);
+    let differs = Running::start(&mut Desk::tidegate(&handler, &["dev", NAME, "--approve", "--gateway", &url])?)?;
+    differs.says("hint: the code and the Thing Model differ", BUILD_DEADLINE)?;
+    drop(differs);
+    let early = Running::start(&mut Desk::tidegate(&handler, &["dev", NAME, "--gateway", "http://127.0.0.1:1"])?)?;
+    early.says("cannot reach the gateway", BUILD_DEADLINE)?;
+    early.says("waiting for the gateway", DEADLINE)?;
+    ensure!(early.interrupt(DEADLINE)?.success(), "it did not end well");
+    Ok(())
+}
+
+#[test]
 fn every_wrong_way_to_begin_has_a_hint() -> Result<()> {
     let desk = Desk::new()?;
     fails(&desk.run(&["new", "Soil_Sensor"])?, 2, "`Soil_Sensor` is no name", "`soil-sensor` would do")?;
@@ -159,11 +218,11 @@ fn every_wrong_way_to_begin_has_a_hint() -> Result<()> {
     let bin = TempDir::new()?;
     fails(&tools(bin.path())?, 1, "cannot run cargo", "rustup.rs")?;
     // A compiler without the target, and no rustup: `cargo metadata` asks it nothing.
-    let cargo = std::env::var_os("CARGO").context("tests run under cargo")?;
-    std::os::unix::fs::symlink(cargo, bin.path().join("cargo"))?;
-    fs::write(bin.path().join("rustc"), "#!/bin/sh\necho /nowhere/lib\n")?;
-    fs::set_permissions(bin.path().join("rustc"), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    std::os::unix::fs::symlink(cargo()?, bin.path().join("cargo"))?;
+    script(bin.path(), "rustc", "#!/bin/sh\necho /nowhere\n")?;
     fails(&tools(bin.path())?, 1, "there is no rustup", "rustup.rs")?;
+    script(bin.path(), "rustup", "#!/bin/sh\nexit 1\n")?;
+    fails(&tools(bin.path())?, 1, "rustup could not add it", "is there a network?")?;
     let model = desk.handler().join(format!("{NAME}.tm.json"));
     let text = fs::read_to_string(&model)?;
     fs::write(&model, "{}")?;

@@ -37,10 +37,17 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     let mut rows = vec![("component".to_owned(), built.component.display().to_string())];
     rows.extend(inspect::rows_of(&inspected));
     console::print(console::table(&rows))?;
-    for warning in misfits(&sources, &inspected)? {
-        console::report(&warning);
+    let misfits = misfits(&sources, &inspected)?;
+    misfits.iter().for_each(console::report);
+    match misfits.len() {
+        0 => Ok(()),
+        count => {
+            Err(Failure::new(Exit::Configuration, format!("the component was built; {count} misfits in things.d/"))
+                .with_hint(
+                    "mend the declarations, and build again; the gateway would not start with them, or not as meant",
+                ))
+        }
     }
-    Ok(())
 }
 
 /// The crate in `folder`.

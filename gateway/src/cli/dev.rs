@@ -21,13 +21,22 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use super::{Exit, Failure, Push, build, console, handler_log::HandlerLog, inspect, push, serve};
+use super::{
+    Exit, Failure, Push, build, console,
+    handler_log::{HandlerLog, LogLine},
+    inspect, push, serve,
+};
 use crate::names::ThingName;
 
 /// How often the log is read, and a gateway that was not there is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Below the crate, and not where a gateway may watch: what is built here is pushed.
 const OUT: &str = "target/dev";
+
+/// What the gateway logs of a reading or an event that its Thing Model forbids.
+const REFUSED: &str = "refused what the handler sent";
+const DIFFERS: &str =
+    "hint: the code and the Thing Model differ: names and types in NAME.tm.json have to be those in src/";
 
 #[derive(Debug, Args)]
 pub(super) struct Dev {
@@ -97,13 +106,40 @@ struct Session<'a> {
     answered: Option<String>,
     /// The gateway was there when it was asked last.
     reachable: bool,
+    /// A version of this session runs.
+    runs: bool,
+    shown: Shown,
+}
+
+/// What was shown of the log of the version that runs.
+#[derive(Default)]
+struct Shown {
+    /// What was logged last: said again and again, it is shown once.
+    last: String,
+    /// It was said that the code and the Thing Model differ.
+    differs: bool,
+}
+
+impl Shown {
+    fn show(&mut self, line: &LogLine) -> Result<(), Failure> {
+        if line.said() == self.last {
+            return Ok(());
+        }
+        line.said().clone_into(&mut self.last);
+        console::print(line)?;
+        if line.said().starts_with(REFUSED) && !std::mem::replace(&mut self.differs, true) {
+            console::print(DIFFERS)?;
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Session<'a> {
     fn new(arguments: &'a Dev, sources: Sources) -> Self {
         let log = HandlerLog::of(&arguments.gateway, &arguments.thing);
         let (building, waiting, answered) = (None, None, None);
-        Self { arguments, sources, log, building, again: false, waiting, answered, reachable: true }
+        let (runs, shown) = (false, Shown::default());
+        Self { arguments, sources, log, building, again: false, waiting, answered, reachable: true, runs, shown }
     }
 
     async fn run(mut self, mut saved: mpsc::Receiver<()>, mut ended: Ended) -> Result<(), Failure> {
@@ -148,7 +184,7 @@ impl<'a> Session<'a> {
         match built {
             Err(failure) => {
                 console::report(&failure);
-                let stays = if self.answered.is_some() { "; the version before goes on" } else { "" };
+                let stays = if self.runs { "; the version before goes on" } else { "" };
                 console::print(format_args!("waiting for a save{stays}"))?;
             }
             Ok(built) if self.answered.as_ref() == Some(&built.digest) => {
@@ -189,6 +225,7 @@ impl<'a> Session<'a> {
             Ok(result) => {
                 let version = result.get("version").map(ToString::to_string).unwrap_or_default();
                 console::print(format_args!("{} runs version {version}", self.arguments.thing))?;
+                (self.runs, self.shown) = (true, Shown::default());
             }
         }
         self.reachable = true;
@@ -199,7 +236,7 @@ impl<'a> Session<'a> {
     /// What the handler logged, and a gateway that may have come back.
     async fn look(&mut self) -> Result<(), Failure> {
         for line in self.log.news().await {
-            console::print(line)?;
+            self.shown.show(&line)?;
         }
         self.push().await
     }
@@ -207,9 +244,10 @@ impl<'a> Session<'a> {
     /// The build that runs ends by itself: in a terminal, Ctrl-C has reached cargo too.
     fn end(self) -> Result<(), Failure> {
         let Dev { thing, .. } = self.arguments;
-        console::print(match self.answered {
-            Some(_) => format!("ended; {thing} keeps the version that runs"),
-            None => "ended".to_owned(),
+        console::print(if self.runs {
+            format!("ended; {thing} keeps the version that runs")
+        } else {
+            "ended".to_owned()
         })
     }
 }
@@ -246,8 +284,8 @@ fn advised(failure: Failure, arguments: &Dev, sources: &Sources) -> Failure {
         "start `tidegate dev` with --approve, if that is meant".to_owned()
     } else if said.contains("was not granted") {
         format!(
-            "grant it in the declaration of `{thing}` ([grants.LABEL] with the label of `tidegate:wants`) and start the \
-             gateway again"
+            "grant it: `[grants.LABEL]` in the declaration of `{thing}`, with the label of `tidegate:wants`, which counts when \
+             the gateway starts; or at once by the action `configure` of the Thing `gateway`"
         )
     } else if let Some(hint) = inspect::contract_hint(std::slice::from_ref(&said)) {
         hint

@@ -74,6 +74,13 @@ impl HandlerLog {
     }
 }
 
+impl LogLine {
+    /// What was said, without when.
+    pub(super) fn said(&self) -> &str {
+        &self.message
+    }
+}
+
 impl fmt::Display for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clock = self.time.get(11..19).unwrap_or(&self.time);

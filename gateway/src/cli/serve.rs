@@ -82,7 +82,11 @@ fn hint_for(error: &StartupError) -> Option<&'static str> {
         StartupError::Store { .. } => {
             Some("check that the data directory can be written, or choose one with --data-dir")
         }
-        StartupError::Engine { .. } | StartupError::Things { .. } => None,
+        StartupError::Things { .. } => Some(
+            "mend the declaration in things.d/, or put NAME.wasm into the handlers folder; `tidegate build` makes that of a \
+             handler of your own",
+        ),
+        StartupError::Engine { .. } => None,
         StartupError::Listen { .. } => Some(
             "another program may listen there (a broker on 1883?); choose another address with --listen or --mqtt-listen",
         ),
