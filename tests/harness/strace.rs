@@ -7,11 +7,13 @@
 use std::{
     env,
     ffi::OsString,
+    fs,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use tempfile::NamedTempFile;
 
 use crate::{eventually, guard::Guard, lines::Lines};
 
@@ -51,9 +53,7 @@ pub fn killing(calls: &str, n: u32) -> Vec<OsString> {
 
 /// Calls of a running process that fail as long as this is held.
 #[derive(Debug)]
-pub struct Failing {
-    tracer: Guard,
-}
+pub struct Failing(Tracer);
 
 impl Failing {
     /// Lets these calls (`fdatasync,pwrite64`) of a process fail with an error (`ENOSPC`), until [`end`](Self::end).
@@ -61,24 +61,66 @@ impl Failing {
     /// # Errors
     /// When the process cannot be traced.
     pub fn begin(process: u32, calls: &str, error: &str) -> Result<Self> {
-        let mut command = Command::new("strace");
-        command.args(["-f", "-o", "/dev/null", "-p"]).arg(process.to_string());
-        command.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let lines = Lines::of(&mut child);
-        let tracer = Guard(child);
-        let attached = |line: &str| line.contains("attached").then_some(());
-        lines.first(DEADLINE, attached).with_context(|| format!("strace does not attach:\n{lines}"))?;
-        Ok(Self { tracer })
+        let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
+        Tracer::attach(process, &["-o", "/dev/null", "-e", &trace, "-e", &inject]).map(Self)
     }
 
     /// The calls work again.
     ///
     /// # Errors
     /// When the tracer does not let go.
-    pub fn end(mut self) -> Result<()> {
-        let status = Command::new("kill").arg("-INT").arg(self.tracer.0.id().to_string()).status()?;
+    pub fn end(self) -> Result<()> {
+        self.0.end()
+    }
+}
+
+/// Calls of a running process that are written down.
+#[derive(Debug)]
+pub struct Recording {
+    tracer: Tracer,
+    lines: NamedTempFile,
+}
+
+impl Recording {
+    /// Writes down these calls, with the paths of their files, until [`end`](Self::end).
+    ///
+    /// # Errors
+    /// When the process cannot be traced.
+    pub fn begin(process: u32, calls: &str) -> Result<Self> {
+        let lines = NamedTempFile::new()?;
+        let (path, trace) = (lines.path().to_string_lossy().into_owned(), format!("trace={calls}"));
+        Ok(Self { tracer: Tracer::attach(process, &["-y", "-o", &path, "-e", &trace])?, lines })
+    }
+
+    /// The calls, in the order in which they were done.
+    ///
+    /// # Errors
+    /// When the tracer does not let go.
+    pub fn end(self) -> Result<Vec<String>> {
+        self.tracer.end()?;
+        Ok(fs::read_to_string(self.lines.path())?.lines().map(str::to_owned).collect())
+    }
+}
+
+/// A tracer that is attached to a process.
+#[derive(Debug)]
+struct Tracer(Guard);
+
+impl Tracer {
+    fn attach(process: u32, arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-p"]).arg(process.to_string()).args(arguments);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let lines = Lines::of(&mut child);
+        let tracer = Self(Guard(child));
+        let attached = |line: &str| line.contains("attached").then_some(());
+        lines.first(DEADLINE, attached).with_context(|| format!("strace does not attach:\n{lines}"))?;
+        Ok(tracer)
+    }
+
+    fn end(mut self) -> Result<()> {
+        let status = Command::new("kill").arg("-INT").arg(self.0.0.id().to_string()).status()?;
         ensure!(status.success(), "the tracer had ended");
-        eventually("the tracer lets go", DEADLINE, || Ok(self.tracer.0.try_wait()?)).map(drop)
+        eventually("the tracer lets go", DEADLINE, || Ok(self.0.0.try_wait()?)).map(drop)
     }
 }

@@ -5,6 +5,7 @@
 //! a search; `cargo xtask crash` sets both. Without ptrace the system calls are left out: see `tests::strace`.
 
 mod ledger;
+mod order;
 mod plan;
 mod pushers;
 mod search;
