@@ -63,9 +63,13 @@ impl Kill {
         }
     }
 
-    /// How long it is left under load at most.
-    pub(crate) fn patience(self, longest: Duration) -> Duration {
-        if let Self::Time(time) = self { time } else { longest }
+    /// How long it is left under load at most; `longest` when it is a step's first time.
+    pub(crate) fn patience(self, long: Duration, longest: Duration) -> Duration {
+        match self {
+            Self::Step(_, 1) => longest,
+            Self::Step(..) | Self::Call(..) => long,
+            Self::Time(time) => time,
+        }
     }
 }
 

@@ -26,8 +26,10 @@ use super::{
 
 /// How long a gateway is under load that does not come to its step; then it is killed all the same.
 const LOAD_MAX: Duration = Duration::from_secs(4);
+/// The same for a step that it has missed, and comes to first of all.
+const LOAD_AGAIN_MAX: Duration = Duration::from_secs(15);
 /// How often a step may be missed before the search is said not to reach it.
-const MISSES_MAX: u32 = 12;
+const MISSES_MAX: u32 = 30;
 /// A processor that is shared with other tests is no fault of the handler's.
 const CONFIGURATION: &str = "\
 [board]
@@ -136,7 +138,7 @@ impl Search {
             }
         };
         let as_planned = match self.check(&gateway) {
-            Ok(()) => self.load(&mut gateway, kill.patience(LOAD_MAX))?,
+            Ok(()) => self.load(&mut gateway, kill.patience(LOAD_MAX, LOAD_AGAIN_MAX))?,
             Err(error) => {
                 // Killed while it was looked at, which is no finding.
                 let killed = !error.is::<Finding>() && ends_soon(&mut gateway)?;
