@@ -45,7 +45,7 @@ pub(crate) use serve::serve_in;
 use crate::config::Config;
 use crate::servient::Servient;
 use crate::td::cache::TdCache;
-use body::BodyLimits;
+use body::{BodyLimits, LargeBodies};
 use edge::EdgeLayer;
 use gate::Gate;
 use host::Hosts;
@@ -59,16 +59,21 @@ const COMPONENT_TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) struct Http {
     servient: Arc<Servient>,
     descriptions: TdCache,
+    large_bodies: LargeBodies,
 }
 
 impl Http {
     fn body_limits(&self) -> BodyLimits {
         let limits = self.servient.config().limits;
-        BodyLimits { bytes_max: limits.body_bytes_max, within: limits.body_timeout }
+        BodyLimits { bytes_max: limits.body_bytes_max, within: limits.body_timeout, large: self.large_bodies.clone() }
     }
 
     fn component_limits(&self) -> BodyLimits {
-        BodyLimits { bytes_max: self.servient.config().limits.component_bytes_max, within: COMPONENT_TIMEOUT }
+        BodyLimits {
+            bytes_max: self.servient.config().limits.component_bytes_max,
+            within: COMPONENT_TIMEOUT,
+            large: self.large_bodies.clone(),
+        }
     }
 }
 
@@ -76,7 +81,9 @@ type Shared = Arc<Http>;
 
 /// The whole binding, ready for [`serve`].
 pub fn router(servient: Arc<Servient>) -> Router {
-    let http = Arc::new(Http { servient, descriptions: TdCache::default() });
+    let limits = servient.config().limits;
+    let large_bodies = LargeBodies::new(limits.component_bytes_max.max(limits.body_bytes_max));
+    let http = Arc::new(Http { servient, descriptions: TdCache::default(), large_bodies });
     let answered = Router::new()
         .route("/", any(page::page))
         .route("/ui", any(page::page))

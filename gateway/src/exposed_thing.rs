@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 pub use actions::{ActionState, ActionStatus};
 pub use description::Description;
-pub use notifications::Notification;
+pub use notifications::{EventCount, Notification};
 pub use observation::{Observation, Observed, ObservedItem};
 
 use crate::behavior::Behavior;

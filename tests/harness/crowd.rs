@@ -68,6 +68,22 @@ impl Crowd {
         }
         Ok(crowd)
     }
+
+    /// Each of them has read `wanted`.
+    ///
+    /// # Errors
+    /// When one does not get it.
+    pub fn until_all_read(&mut self, wanted: &str) -> Result<()> {
+        for connection in &mut self.connections {
+            let (mut text, mut piece) = (Vec::new(), [0; 4_096]);
+            while !String::from_utf8_lossy(&text).contains(wanted) {
+                let read = connection.read(&mut piece)?;
+                ensure!(read > 0, "an observer was closed");
+                text.extend_from_slice(&piece[..read]);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How many descriptors a process has open.

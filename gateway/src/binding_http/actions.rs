@@ -32,11 +32,11 @@ pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Req
     let base = base(&http, &target, &parts);
     let request = Request::from_parts(parts, body);
     let input = if target.thing.behavior().takes_media(&target.name, MEDIA_WASM) {
-        let input = body::input(request, MEDIA_WASM, http.component_limits()).await?;
+        let input = body::input(request, MEDIA_WASM, &http.component_limits()).await?;
         Some(input.ok_or_else(|| Problem::new(Kind::INVALID_INPUT, "the component is expected in the body"))?)
     } else {
         let media = action.input.as_ref().and_then(|input| input.media.as_deref()).unwrap_or(MEDIA_JSON);
-        body::input(request, media, http.body_limits()).await?
+        body::input(request, media, &http.body_limits()).await?
     };
     Ok(match target.thing.invoke_action(&target.name, input, context).await? {
         Invoked::Done(None) => StatusCode::NO_CONTENT.into_response(),

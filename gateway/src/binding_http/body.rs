@@ -1,17 +1,19 @@
-//! Reading the body of a request: bounded in bytes and in time, parsed once.
+//! Reading the body of a request: bounded in bytes and in time, by itself and together with others; parsed once.
 //!
 //! The length is checked before the first byte is taken, and again while they come. What a body means is not known here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use thing_descriptions::{JsonLimits, parse_json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::{Kind, Problem};
 use crate::interaction::{InteractionError, Payload};
@@ -20,34 +22,88 @@ use crate::interaction::{InteractionError, Payload};
 const DISCARDED_BYTES_MAX: usize = 32 << 20;
 const DISCARDED_WITHIN: Duration = Duration::from_secs(1);
 
+/// What is no larger needs no leave: ordinary requests do not suffer from large ones, however many there are.
+const SMALL: usize = 64 << 10;
+/// What larger bodies may hold together while they arrive, in bytes; two of the largest that are allowed in any case.
+const LARGE_BYTES_MAX: usize = 64 << 20;
+
+/// Memory for the large bodies of all requests.
+#[derive(Debug, Clone)]
+pub(crate) struct LargeBodies(Arc<Semaphore>);
+
+impl LargeBodies {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self(Arc::new(Semaphore::new(LARGE_BYTES_MAX.max(bytes_max.saturating_mul(2)) / SMALL)))
+    }
+
+    /// Makes `held` enough for `bytes`. `false`: there is no more.
+    fn hold(&self, held: &mut Vec<OwnedSemaphorePermit>, bytes: usize) -> bool {
+        while bytes > (held.len() + 1) * SMALL {
+            let Ok(more) = Arc::clone(&self.0).try_acquire_owned() else { return false };
+            held.push(more);
+        }
+        true
+    }
+}
+
 /// How much is read, and for how long.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct BodyLimits {
     pub(crate) bytes_max: usize,
     pub(crate) within: Duration,
+    pub(crate) large: LargeBodies,
+}
+
+/// Why a body is not there.
+enum Broken {
+    TooLarge,
+    NoMemory,
+    Lost(axum::Error),
 }
 
 /// The whole body.
-pub(crate) async fn bytes(headers: &HeaderMap, mut body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {
+pub(crate) async fn bytes(headers: &HeaderMap, mut body: Body, limits: &BodyLimits) -> Result<Bytes, Problem> {
     let too_large = || Problem::from(InteractionError::TooLarge { bytes_max: limits.bytes_max }).closing();
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > limits.bytes_max) {
         discard(headers, body).await;
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(limits.within, Limited::new(&mut body, limits.bytes_max).collect()).await;
-    match collected {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+    match tokio::time::timeout(limits.within, collect(&mut body, limits)).await {
+        Ok(Ok(collected)) => Ok(collected),
+        Ok(Err(Broken::TooLarge)) => {
             discard(headers, body).await;
             Err(too_large())
         }
-        Ok(Err(error)) => Err(Problem::new(Kind::BAD_REQUEST, format!("the body broke off: {error}")).closing()),
+        Ok(Err(Broken::NoMemory)) => {
+            Err(Problem::new(Kind::OVERLOADED, "too many large bodies are arriving at once").closing())
+        }
+        Ok(Err(Broken::Lost(error))) => {
+            Err(Problem::new(Kind::BAD_REQUEST, format!("the body broke off: {error}")).closing())
+        }
         Err(_) => {
             let detail = format!("the body did not arrive within {} s", limits.within.as_secs());
             Err(Problem::new(Kind::TIMEOUT, detail).closing())
         }
     }
+}
+
+async fn collect(body: &mut Body, limits: &BodyLimits) -> Result<Bytes, Broken> {
+    let mut body = Limited::new(body, limits.bytes_max);
+    let (mut bytes, mut held) = (BytesMut::new(), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.downcast::<LengthLimitError>() {
+            Ok(_) => Broken::TooLarge,
+            Err(error) => Broken::Lost(axum::Error::new(error)),
+        })?;
+        // What is no data are trailers.
+        let Ok(data) = frame.into_data() else { continue };
+        if !limits.large.hold(&mut held, bytes.len() + data.len()) {
+            return Err(Broken::NoMemory);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.freeze())
 }
 
 /// Takes and forgets what is still on its way, within reason: the connection will be closed, and a client that is still
@@ -65,7 +121,7 @@ async fn discard(headers: &HeaderMap, body: Body) {
 }
 
 /// The input of a write or an invocation, `expected` being the media type that the form names. `None`: there is no body.
-pub(crate) async fn input(request: Request, expected: &str, limits: BodyLimits) -> Result<Option<Payload>, Problem> {
+pub(crate) async fn input(request: Request, expected: &str, limits: &BodyLimits) -> Result<Option<Payload>, Problem> {
     let (parts, body) = request.into_parts();
     let given = media_type(&parts.headers);
     let fits = match &given {
@@ -119,14 +175,16 @@ fn is_json(media_type: &str) -> bool {
 mod tests {
     use super::*;
 
-    const LIMITS: BodyLimits = BodyLimits { bytes_max: 64, within: Duration::from_millis(50) };
+    fn limits(bytes_max: usize) -> BodyLimits {
+        BodyLimits { bytes_max, within: Duration::from_millis(50), large: LargeBodies::new(bytes_max) }
+    }
 
     async fn read(content_type: Option<&str>, body: Body, expected: &str) -> Result<Option<Payload>, u16> {
         let mut request = Request::post("/");
         if let Some(content_type) = content_type {
             request = request.header(CONTENT_TYPE, content_type);
         }
-        input(request.body(body).unwrap(), expected, LIMITS).await.map_err(|problem| problem.status().as_u16())
+        input(request.body(body).unwrap(), expected, &limits(64)).await.map_err(|problem| problem.status().as_u16())
     }
 
     #[tokio::test]
@@ -147,5 +205,23 @@ mod tests {
         assert_eq!(read(None, Body::from(" ".repeat(65)), "application/json").await, Err(413));
         let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         assert_eq!(read(None, endless, "application/json").await, Err(408));
+    }
+
+    #[tokio::test]
+    async fn large_bodies_have_so_much_memory_together_and_small_ones_do_not_need_it() {
+        let limits = limits(1 << 20);
+        let arriving = |bytes: usize| Body::from(vec![b' '; bytes]);
+        let mut all = Vec::new();
+        assert!(limits.large.hold(&mut all, LARGE_BYTES_MAX + SMALL));
+        assert!(!limits.large.hold(&mut all, LARGE_BYTES_MAX + 2 * SMALL));
+        let status =
+            |read: Result<Bytes, Problem>| read.map(|bytes| bytes.len()).map_err(|problem| problem.status().as_u16());
+        let headers = HeaderMap::new();
+        assert_eq!(status(bytes(&headers, arriving(SMALL), &limits).await), Ok(SMALL));
+        assert_eq!(status(bytes(&headers, arriving(SMALL + 1), &limits).await), Err(503));
+        drop(all);
+        for _ in 0..100 {
+            assert_eq!(status(bytes(&headers, arriving(1 << 20), &limits).await), Ok(1 << 20));
+        }
     }
 }

@@ -97,7 +97,7 @@ fn response(reading: Reading) -> Response {
 
 async fn write(http: Shared, target: Target, request: Request, media: Option<Arc<str>>) -> Answer {
     let context = context(request.uri())?;
-    let input = body::input(request, media.as_deref().unwrap_or(MEDIA_JSON), http.body_limits()).await?;
+    let input = body::input(request, media.as_deref().unwrap_or(MEDIA_JSON), &http.body_limits()).await?;
     let input = input.ok_or_else(|| Problem::new(Kind::INVALID_INPUT, "a value is expected in the body"))?;
     target.thing.write_property(&target.name, input, &context).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -130,7 +130,7 @@ fn methods_of_all(description: &Description) -> Methods {
 
 async fn write_multiple(http: &Shared, target: &Target, request: Request) -> Answer {
     let context = context(request.uri())?;
-    match body::input(request, MEDIA_JSON, http.body_limits()).await? {
+    match body::input(request, MEDIA_JSON, &http.body_limits()).await? {
         Some(Payload::Json(Value::Object(values))) => {
             target.thing.write_multiple_properties(values, &context).await?;
             Ok(StatusCode::NO_CONTENT.into_response())

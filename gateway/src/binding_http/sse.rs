@@ -52,7 +52,7 @@ impl Stream {
 
 fn encode(item: &ObservedItem) -> Bytes {
     match item {
-        ObservedItem::Notification(notification) => message(notification),
+        ObservedItem::Notification(notification) => notification.encoded.get_or_init(|| message(notification)).clone(),
         ObservedItem::Gap { missed: 0 } => Bytes::from_static(b": gap\n\n"),
         ObservedItem::Gap { missed } => Bytes::from(format!(": gap {missed}\n\n")),
         ObservedItem::Lapsed { name } => Bytes::from(format!(": lapsed {name}\n\n")),
@@ -77,9 +77,10 @@ fn message(notification: &Notification) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposed_thing::EventCount;
     use crate::interaction::AffordanceKind;
     use crate::reading::Quality;
-    use std::sync::Arc;
+    use std::sync::{Arc, OnceLock};
     use std::time::Instant;
 
     #[test]
@@ -91,6 +92,8 @@ mod tests {
             body: Bytes::from_static(b"21.5"),
             taken: Instant::now(),
             quality: Quality::Good,
+            count: EventCount::default(),
+            encoded: OnceLock::new(),
         };
         assert_eq!(message(&notification), "event: temperature\ndata: 21.5\nid: 42\n\n");
     }

@@ -1,11 +1,11 @@
 //! What a Thing tells its observers: one numbered sequence of property changes and events, a bounded ring to replay from,
-//! and a broadcast that never waits for a slow listener.
+//! and a broadcast that never waits for a slow listener. What waits for slow listeners is the ring: they hold nothing else.
 //!
 //! Ids rise over restarts and clock jumps: an id is the wall clock in microseconds or the last id + 1, whichever is more,
 //! and blocks of ids are reserved in the store an hour ahead (see [`EventIds`]).
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -16,8 +16,8 @@ use crate::reading::Quality;
 
 /// How many notifications a Thing keeps for `Last-Event-ID`.
 const RING_MAX: usize = 256;
-/// How many bytes of them.
-const RING_BYTES_MAX: usize = 1 << 20;
+/// How many bytes of them, each counted twice: as it is, and in the form in which it goes out.
+const RING_BYTES_MAX: usize = 4 << 20;
 /// How far a listener may lag before it loses notifications.
 const LAG_MAX: usize = 128;
 /// How many ids are reserved ahead: one hour of microseconds, so an active Thing costs the store one row an hour.
@@ -38,6 +38,19 @@ pub struct Notification {
     pub taken: Instant,
     /// The quality of a property's reading; `Good` for events.
     pub quality: Quality,
+    /// Of an event: how many there were, with it, since the gateway started.
+    pub count: EventCount,
+    /// How it goes out, once somebody has made it: all observers of a binding share it.
+    pub encoded: OnceLock<Bytes>,
+}
+
+/// How many events a Thing had: who misses some knows how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventCount {
+    /// Those of one name.
+    pub of_name: u64,
+    /// All.
+    pub of_all: u64,
 }
 
 /// The ids of a Thing's notifications.
@@ -78,64 +91,98 @@ struct Ring {
     ids: EventIds,
     kept: VecDeque<Arc<Notification>>,
     bytes: usize,
+    /// The events so far, by name, and all.
+    events: BTreeMap<Arc<str>, u64>,
+    events_all: u64,
     /// The id of the newest notification that was dropped from the ring, or that an earlier process may have sent.
     dropped_to: u64,
 }
+
+impl Ring {
+    /// One more event of that name. There are as many names as the Thing's models have had.
+    fn counts(&mut self, name: &Arc<str>) -> EventCount {
+        let of_name = self.events.entry(Arc::clone(name)).or_default();
+        *of_name += 1;
+        self.events_all += 1;
+        EventCount { of_name: *of_name, of_all: self.events_all }
+    }
+}
+
+/// What a listener hears: what is gone from the ring by then cannot be looked at any more.
+pub(crate) type Listener = broadcast::Receiver<Weak<Notification>>;
 
 /// The notifications of one Thing.
 #[derive(Debug)]
 pub(crate) struct Notifications {
     ring: Mutex<Ring>,
-    sender: broadcast::Sender<Arc<Notification>>,
+    /// Of what the ring keeps: a listener for which it is gone has missed it.
+    sender: broadcast::Sender<Weak<Notification>>,
 }
 
 impl Notifications {
     /// A sequence that goes on above `reserved`.
     pub(crate) fn new(reserved: u64) -> Self {
         let (sender, _) = broadcast::channel(LAG_MAX);
-        let ring = Ring { ids: EventIds::resume(reserved), kept: VecDeque::new(), bytes: 0, dropped_to: reserved };
+        let ring = Ring {
+            ids: EventIds::resume(reserved),
+            kept: VecDeque::new(),
+            bytes: 0,
+            events: BTreeMap::new(),
+            events_all: 0,
+            dropped_to: reserved,
+        };
         Self { ring: Mutex::new(ring), sender }
     }
 
     /// The first block of this process, to be written before anything is sent.
     pub(crate) fn reserve(&self, now_utc: SystemTime) -> Option<u64> {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.ring();
         ring.ids.next(now_utc);
         ring.ids.reservation()
     }
 
     /// Numbers, keeps and sends; answers a reservation that the store should write.
     pub(crate) fn send(&self, mut notification: Notification, now_utc: SystemTime) -> Option<u64> {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.ring();
         notification.id = ring.ids.next(now_utc);
+        if notification.affordance == AffordanceKind::Event {
+            notification.count = ring.counts(&notification.name);
+        }
         let notification = Arc::new(notification);
-        ring.bytes += notification.body.len();
+        ring.bytes += 2 * notification.body.len();
         ring.kept.push_back(Arc::clone(&notification));
         while ring.kept.len() > RING_MAX || ring.bytes > RING_BYTES_MAX {
             let Some(oldest) = ring.kept.pop_front() else { break };
-            ring.bytes -= oldest.body.len();
+            ring.bytes -= 2 * oldest.body.len();
             ring.dropped_to = oldest.id;
         }
         // Sent under the lock: a listener that subscribes and replays under it sees each notification exactly once.
         // An error only says that nobody listens.
-        let _listeners = self.sender.send(notification).unwrap_or(0);
+        let _listeners = self.sender.send(Arc::downgrade(&notification)).unwrap_or(0);
         ring.ids.reservation()
     }
 
     /// Everything after `after` that is kept, whether some is missing, and a receiver of what follows.
-    pub(crate) fn replay_after(
-        &self,
-        after: u64,
-    ) -> (Vec<Arc<Notification>>, bool, broadcast::Receiver<Arc<Notification>>) {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn replay_after(&self, after: u64) -> (Vec<Arc<Notification>>, bool, Listener) {
+        let ring = self.ring();
         let kept = ring.kept.iter().filter(|kept| kept.id > after).cloned().collect();
         (kept, after < ring.dropped_to, self.sender.subscribe())
     }
 
     /// A receiver of what follows, and the id of the last notification so far.
-    pub(crate) fn subscribe(&self) -> (u64, broadcast::Receiver<Arc<Notification>>) {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn subscribe(&self) -> (u64, Listener) {
+        let ring = self.ring();
         (ring.ids.last, self.sender.subscribe())
+    }
+
+    /// How many events there were so far: of `name`, or of all names.
+    pub(crate) fn events(&self, name: Option<&str>) -> u64 {
+        let ring = self.ring();
+        name.map_or(ring.events_all, |name| ring.events.get(name).copied().unwrap_or_default())
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many listeners there are: tests look for leaks.
@@ -158,6 +205,8 @@ mod tests {
             body: Bytes::from_static(body.as_bytes()),
             taken: Instant::now(),
             quality: Quality::Good,
+            count: EventCount::default(),
+            encoded: OnceLock::new(),
         }
     }
 
@@ -184,5 +233,19 @@ mod tests {
         assert_eq!((rest.len(), gap), (RING_MAX - 10, false));
         notifications.send(event("2"), now);
         assert!(notifications.replay_after(0).1, "the oldest is gone");
+    }
+
+    #[test]
+    fn what_waits_for_a_listener_is_bounded_in_bytes() {
+        let notifications = Notifications::new(0);
+        let mut listener = notifications.subscribe().1;
+        let wide = Bytes::from(vec![b' '; 1 << 20]);
+        for _ in 0..100 {
+            notifications.send(Notification { body: wide.clone(), ..event("") }, UNIX_EPOCH);
+        }
+        let heard = std::iter::from_fn(|| listener.try_recv().ok());
+        let kept: Vec<_> = heard.filter_map(|heard| heard.upgrade()).collect();
+        assert_eq!(kept.len(), RING_BYTES_MAX / (2 << 20));
+        assert_eq!(kept.last().map(|last| last.count), Some(EventCount { of_name: 100, of_all: 100 }));
     }
 }

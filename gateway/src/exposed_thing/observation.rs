@@ -4,13 +4,13 @@
 //! makes the Thing wait, and costs the same memory however slow it is.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
-use super::notifications::Notification;
+use super::notifications::{EventCount, Listener, Notification};
 use super::outlet::Outlet;
 use crate::interaction::{AffordanceKind, InteractionError};
 
@@ -53,7 +53,9 @@ pub struct Observation {
     outlet: Arc<Outlet>,
     observed: Observed,
     ready: VecDeque<ObservedItem>,
-    receiver: broadcast::Receiver<Arc<Notification>>,
+    receiver: Listener,
+    /// How many of the observed events there were when the last one was seen.
+    seen: u64,
     closed: watch::Receiver<bool>,
     /// The properties that were last reported as lapsed.
     lapsed: BTreeSet<Arc<str>>,
@@ -62,7 +64,7 @@ pub struct Observation {
 /// Why an observation woke.
 enum Woken {
     Notified(Arc<Notification>),
-    Lagged(u64),
+    Missed,
     Lapse,
 }
 
@@ -97,7 +99,9 @@ impl Observation {
         } else {
             outlet.notifications.subscribe().1
         };
-        let mut observation = Self { outlet, observed, ready, receiver, closed, lapsed: BTreeSet::new() };
+        // After the receiver is there: one that comes in between is heard, and no gap.
+        let seen = Self::events(&outlet, &observed);
+        let mut observation = Self { outlet, observed, ready, receiver, seen, closed, lapsed: BTreeSet::new() };
         if last_event_id.is_none() {
             observation.current_values();
         }
@@ -118,10 +122,8 @@ impl Observation {
                 biased;
                 _ = self.closed.wait_for(|closed| *closed) => return None,
                 received = self.receiver.recv() => match received {
-                    Ok(notification) => {
-                        Woken::Notified(notification)
-                    }
-                    Err(RecvError::Lagged(missed)) => Woken::Lagged(missed),
+                    Ok(notification) => notification.upgrade().map_or(Woken::Missed, Woken::Notified),
+                    Err(RecvError::Lagged(_)) => Woken::Missed,
                     Err(RecvError::Closed) => return None,
                 },
                 () = tokio::time::sleep_until(lapse_at), if lapse.is_some() => {
@@ -133,10 +135,12 @@ impl Observation {
                     self.lapsed.remove(&notification.name);
                     let item = ObservedItem::Notification(notification);
                     if self.wants(&item) {
-                        return Some(item);
+                        let gap = self.gap_before(&item);
+                        self.ready.extend(gap);
+                        self.ready.push_back(item);
                     }
                 }
-                (Woken::Lagged(missed), _) => self.catch_up(missed),
+                (Woken::Missed, _) => self.catch_up(),
                 // An equal value that was published meanwhile is no news, but the reading is good for longer.
                 (Woken::Lapse, Some((name, _))) if self.outlet.published.lapsed(&name, Instant::now()) => {
                     self.lapsed.insert(Arc::clone(&name));
@@ -203,16 +207,40 @@ impl Observation {
                     body: reading.body,
                     taken: reading.taken,
                     quality: reading.quality,
+                    count: EventCount::default(),
+                    encoded: OnceLock::new(),
                 })));
             }
         }
     }
 
-    /// Too slow: of properties only the latest values count, of events the number that was lost.
-    fn catch_up(&mut self, missed: u64) {
-        match self.observed {
-            Observed::Property(_) | Observed::AllProperties => self.current_values(),
-            Observed::Event(_) | Observed::AllEvents => self.ready.push_back(ObservedItem::Gap { missed }),
+    /// Too slow: of properties only the latest values count. How many events were missed is told before the next one.
+    fn catch_up(&mut self) {
+        if matches!(self.observed, Observed::Property(_) | Observed::AllProperties) {
+            self.current_values();
+        }
+    }
+
+    /// The events that were missed before this one.
+    fn gap_before(&mut self, item: &ObservedItem) -> Option<ObservedItem> {
+        let ObservedItem::Notification(notification) = item else { return None };
+        let EventCount { of_name, of_all } = notification.count;
+        let count = match self.observed {
+            Observed::Event(_) => of_name,
+            Observed::AllEvents => of_all,
+            Observed::Property(_) | Observed::AllProperties => return None,
+        };
+        let missed = count.saturating_sub(self.seen + 1);
+        self.seen = self.seen.max(count);
+        (missed > 0).then_some(ObservedItem::Gap { missed })
+    }
+
+    /// How many of the observed events there were.
+    fn events(outlet: &Outlet, observed: &Observed) -> u64 {
+        match observed {
+            Observed::Event(name) => outlet.notifications.events(Some(name)),
+            Observed::AllEvents => outlet.notifications.events(None),
+            Observed::Property(_) | Observed::AllProperties => 0,
         }
     }
 

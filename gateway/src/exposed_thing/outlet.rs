@@ -4,7 +4,7 @@
 //! the [`ExposedThing`](super::ExposedThing) that answers consumers and by the behavior behind it; it asks nobody.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Guard};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::actions::{Actions, Ending};
 use super::description::Description;
-use super::notifications::{Notification, Notifications};
+use super::notifications::{EventCount, Notification, Notifications};
 use super::published::Published;
 use super::value;
 use crate::interaction::{AffordanceKind, InteractionError};
@@ -241,6 +241,8 @@ impl Outlet {
             body: reading.body,
             taken: reading.taken,
             quality: reading.quality,
+            count: EventCount::default(),
+            encoded: OnceLock::new(),
         };
         if let Some(reserved) = self.notifications.send(notification, SystemTime::now()) {
             self.keep_reserved(reserved);
