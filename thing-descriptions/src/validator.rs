@@ -131,6 +131,8 @@ fn keywords_of(schema: &Value, at: &At<'_>, nodes_left: &mut usize) -> Result<Va
         return Err(At::Root.wrong("the schema is nested too deeply"));
     }
     let mut kept = Map::new();
+    // An empty schema counts too.
+    count(nodes_left)?;
     for (name, value) in members {
         let at = at.member(name);
         let value = match keyword(name) {
@@ -140,10 +142,15 @@ fn keywords_of(schema: &Value, at: &At<'_>, nodes_left: &mut usize) -> Result<Va
             Some(Keyword::NamedSchemas) => named(value, &at, nodes_left)?,
             None => continue,
         };
-        *nodes_left = nodes_left.checked_sub(1).ok_or_else(|| At::Root.wrong("the schema is too large"))?;
+        count(nodes_left)?;
         kept.insert(name.clone(), value);
     }
     Ok(Value::Object(kept))
+}
+
+fn count(nodes_left: &mut usize) -> Result<(), TdError> {
+    *nodes_left = nodes_left.checked_sub(1).ok_or_else(|| At::Root.wrong("the schema is too large"))?;
+    Ok(())
 }
 
 fn each(value: &Value, at: &At<'_>, nodes_left: &mut usize) -> Result<Value, TdError> {
