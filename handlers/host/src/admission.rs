@@ -8,19 +8,17 @@ use wasmtime::Engine;
 
 use crate::capabilities::Want;
 use crate::error::HandlerError;
+use crate::extent;
+use crate::model;
 
 /// The custom section that `handler-build` appends to a finished component.
 pub(crate) const THING_MODEL_SECTION: &str = "tidegate:thing-model";
-const WANTS_MEMBER: &str = "tidegate:wants";
 const PACKAGE: &str = "tidegate:thing/";
 const VERSION: &str = "@1.0.0";
 const HANDLER: &str = "tidegate:thing/handler@1.0.0";
 const TYPES: &str = "types";
 /// What the host provides, besides the types.
 const INTERFACES: [&str; 10] = ["log", "clock", "state", "emit", "things", "i2c", "spi", "gpio", "pwm", "sysfs"];
-const WANTS_MAX: usize = 64;
-const MODEL_BYTES_MAX: usize = 1 << 20;
-const MODEL_DEPTH_MAX: usize = 64;
 
 /// The outside of an admitted component.
 #[derive(Debug)]
@@ -53,6 +51,7 @@ pub(crate) fn admit(bytes: &[u8], bytes_max: usize) -> Result<Outside, HandlerEr
     if !Parser::is_component(bytes) {
         return Err(HandlerError::bad("it is no WebAssembly"));
     }
+    extent::check(bytes)?;
     let features = WasmFeatures::default() | WasmFeatures::COMPONENT_MODEL;
     Validator::new_with_features(features).validate_all(bytes).map_err(|error| HandlerError::bad(error.to_string()))?;
     let surface = Surface::read(bytes).map_err(|error| HandlerError::bad(error.to_string()))?;
@@ -121,46 +120,12 @@ impl<'a> Surface<'a> {
                 self.models.len()
             )));
         };
-        let model = parse_model(model)?;
-        let wants = wants(&model)?;
+        let model = model::parse(model)?;
+        let wants = model::wants(&model)?;
         Ok(Outside { imports, model, wants })
     }
 }
 
 fn interface_of_types(import: &str) -> bool {
     import.strip_prefix(PACKAGE).and_then(|name| name.strip_suffix(VERSION)) == Some(TYPES)
-}
-
-fn parse_model(bytes: &[u8]) -> Result<Json, HandlerError> {
-    if bytes.len() > MODEL_BYTES_MAX {
-        return Err(HandlerError::bad(format!("its Thing Model has more than {MODEL_BYTES_MAX} bytes")));
-    }
-    let model: Json = serde_json::from_slice(bytes)
-        .map_err(|error| HandlerError::bad(format!("its Thing Model is no JSON: {error}")))?;
-    if !model.is_object() || depth(&model) > MODEL_DEPTH_MAX {
-        return Err(HandlerError::bad(format!("its Thing Model is no object, or deeper than {MODEL_DEPTH_MAX}")));
-    }
-    Ok(model)
-}
-
-/// `serde_json` itself ends at a depth of 128, which bounds this recursion.
-fn depth(json: &Json) -> usize {
-    match json {
-        Json::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Json::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
-        _ => 1,
-    }
-}
-
-fn wants(model: &Json) -> Result<Vec<Want>, HandlerError> {
-    let Some(member) = model.get(WANTS_MEMBER) else { return Ok(Vec::new()) };
-    let wants: Vec<Want> = serde_json::from_value(member.clone())
-        .map_err(|error| HandlerError::bad(format!("`{WANTS_MEMBER}` of its Thing Model: {error}")))?;
-    let repeated = wants.iter().enumerate().any(|(at, want)| wants[..at].iter().any(|other| other.label == want.label));
-    if wants.len() > WANTS_MAX || repeated || wants.iter().any(|want| want.label.is_empty()) {
-        return Err(HandlerError::bad(format!(
-            "`{WANTS_MEMBER}` of its Thing Model: at most {WANTS_MAX} wants, each with a label of its own"
-        )));
-    }
-    Ok(wants)
 }

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use crate::error::HandlerError;
 
 /// Niceness of the threads: a tenth of the weight of an ordinary thread (`sched(7)`).
-const NICENESS: i32 = 10;
+pub(crate) const NICENESS: i32 = 10;
 const THREADS_MAX: usize = 4;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -69,7 +69,7 @@ impl<T: Send + 'static> RunningCall<T> {
         if self.first_poll {
             self.first_poll = false;
             let polled = self.future.as_mut().poll(cx);
-            self.control.charge(match &polled {
+            self.control.account().charge(match &polled {
                 Poll::Ready(answer) => answer.report.elapsed,
                 Poll::Pending => self.began.elapsed(),
             });
@@ -77,7 +77,7 @@ impl<T: Send + 'static> RunningCall<T> {
         }
         let began = thread_time();
         let polled = self.future.as_mut().poll(cx);
-        self.control.charge(thread_time().saturating_sub(began));
+        self.control.account().charge(thread_time().saturating_sub(began));
         polled
     }
 

@@ -6,12 +6,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use things::{GrantKind, Slot};
 use tokio::sync::mpsc;
 
 use crate::bindings::tidegate::thing::types;
+use crate::control::CpuAccount;
 use crate::error::HandlerError;
+use crate::plain;
 use crate::value::{Signal, WantKind};
 
 /// A device or Thing that a handler declares to want, under `tidegate:wants` of its Thing Model.
@@ -43,6 +46,7 @@ struct Granted {
     slots: Vec<Option<Slot>>,
     signals: mpsc::Sender<Signal>,
     signals_lost: AtomicU64,
+    account: Arc<CpuAccount>,
 }
 
 impl Capabilities {
@@ -64,11 +68,19 @@ impl Capabilities {
                 None => want.optional || want.kind == WantKind::Things,
             };
             if !fits {
-                return Err(HandlerError::Denied { capability: format!("{} ({})", want.label, kind::word(want.kind)) });
+                return Err(HandlerError::Denied {
+                    capability: format!("{} ({})", plain::name(&want.label), kind::word(want.kind)),
+                });
             }
             matched.push(slot);
         }
-        let granted = Granted { wants: wants.to_vec(), slots: matched, signals, signals_lost: AtomicU64::new(0) };
+        let granted = Granted {
+            wants: wants.to_vec(),
+            slots: matched,
+            signals,
+            signals_lost: AtomicU64::new(0),
+            account: Arc::default(),
+        };
         Ok(Self { granted: Arc::new(granted), rehearsal: false })
     }
 
@@ -82,6 +94,16 @@ impl Capabilities {
     #[must_use]
     pub fn signals_lost(&self) -> u64 {
         self.granted.signals_lost.load(Relaxed)
+    }
+
+    /// Charges work that the gateway did for this handler to its processor time of the minute.
+    pub fn charge(&self, used: Duration) {
+        self.granted.account.charge(used);
+    }
+
+    /// The processor time of all instances that have these capabilities.
+    pub(crate) fn account(&self) -> &Arc<CpuAccount> {
+        &self.granted.account
     }
 
     pub(crate) fn is_rehearsal(&self) -> bool {

@@ -134,7 +134,7 @@ impl HandlerComponent {
 }
 
 fn compile(engine: &EngineShared, digest: &ComponentDigest, bytes: &[u8]) -> Result<Vec<u8>, HandlerError> {
-    let compiled = engine.engines.on_demand.precompile_component(bytes);
+    let compiled = engine.compilers.run(|| engine.engines.on_demand.precompile_component(bytes));
     let code = compiled.map_err(|error| HandlerError::bad(format!("it does not compile: {error:#}")))?;
     if let Some(cache) = &engine.cache {
         cache.write(digest, &code);

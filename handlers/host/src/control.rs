@@ -3,6 +3,7 @@
 //! The epoch callback reads one atomic number. Cancelling sets the deadline to now: a call's future is never dropped, since
 //! that would leave the instance in the middle of a function for good.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -33,25 +34,62 @@ pub(crate) struct CallControl {
     waited_ns: AtomicU64,
     ticks: AtomicU32,
     cancelled: Notify,
+    account: Arc<CpuAccount>,
+}
+
+/// The processor time of one version of a Thing's handler. It outlives instances: one that is lost at its budget again and
+/// again uses up the minute like one that stays.
+#[derive(Debug)]
+pub(crate) struct CpuAccount {
+    made: Instant,
     minute_began_ns: AtomicU64,
     minute_used_ns: AtomicU64,
 }
 
+impl Default for CpuAccount {
+    fn default() -> Self {
+        Self { made: Instant::now(), minute_began_ns: AtomicU64::new(0), minute_used_ns: AtomicU64::new(0) }
+    }
+}
+
+impl CpuAccount {
+    /// Charges processor time to the minute.
+    pub(crate) fn charge(&self, used: Duration) {
+        self.minute_used_ns.fetch_add(u64::try_from(used.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Milliseconds until the next minute when this one's processor time is used up.
+    pub(crate) fn exhausted(&self, now: Instant, cpu_ms_per_minute: u32) -> Option<u32> {
+        let now_ns = ns_between(self.made, now);
+        let began_ns = self.minute_began_ns.load(Relaxed);
+        if now_ns >= began_ns + MINUTE_NS {
+            self.minute_began_ns.store(now_ns, Relaxed);
+            self.minute_used_ns.store(0, Relaxed);
+            return None;
+        }
+        let used_up = self.minute_used_ns.load(Relaxed) >= u64::from(cpu_ms_per_minute) * 1_000_000;
+        used_up.then(|| u32::try_from((began_ns + MINUTE_NS - now_ns).div_ceil(1_000_000)).unwrap_or(u32::MAX))
+    }
+}
+
+fn ns_between(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.saturating_duration_since(from).as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl CallControl {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(account: Arc<CpuAccount>) -> Self {
         Self {
             made: Instant::now(),
             deadline_ns: AtomicU64::new(0),
             waited_ns: AtomicU64::new(0),
             ticks: AtomicU32::new(0),
             cancelled: Notify::new(),
-            minute_began_ns: AtomicU64::new(0),
-            minute_used_ns: AtomicU64::new(0),
+            account,
         }
     }
 
     fn ns(&self, instant: Instant) -> u64 {
-        u64::try_from(instant.saturating_duration_since(self.made).as_nanos()).unwrap_or(u64::MAX)
+        ns_between(self.made, instant)
     }
 
     /// A call begins at `now`.
@@ -117,22 +155,9 @@ impl CallControl {
         }
     }
 
-    /// Charges processor time to the minute.
-    pub(crate) fn charge(&self, used: Duration) {
-        self.minute_used_ns.fetch_add(u64::try_from(used.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-    }
-
-    /// Milliseconds until the next minute when this one's processor time is used up.
-    pub(crate) fn exhausted(&self, now: Instant, cpu_ms_per_minute: u32) -> Option<u32> {
-        let now_ns = self.ns(now);
-        let began_ns = self.minute_began_ns.load(Relaxed);
-        if now_ns >= began_ns + MINUTE_NS {
-            self.minute_began_ns.store(now_ns, Relaxed);
-            self.minute_used_ns.store(0, Relaxed);
-            return None;
-        }
-        let used_up = self.minute_used_ns.load(Relaxed) >= u64::from(cpu_ms_per_minute) * 1_000_000;
-        used_up.then(|| u32::try_from((began_ns + MINUTE_NS - now_ns).div_ceil(1_000_000)).unwrap_or(u32::MAX))
+    /// The account to which the call's processor time goes.
+    pub(crate) fn account(&self) -> &CpuAccount {
+        &self.account
     }
 }
 
@@ -142,18 +167,18 @@ mod tests {
 
     #[test]
     fn processor_time_is_given_anew_each_minute() {
-        let control = CallControl::new();
-        let began = control.made;
-        assert_eq!(control.exhausted(began, 1_000), None);
-        control.charge(Duration::from_millis(1_000));
-        assert_eq!(control.exhausted(began + Duration::from_secs(20), 1_000), Some(40_000));
-        assert_eq!(control.exhausted(began + Duration::from_secs(60), 1_000), None);
-        assert_eq!(control.exhausted(began + Duration::from_secs(61), 1_000), None);
+        let account = CpuAccount::default();
+        let began = account.made;
+        assert_eq!(account.exhausted(began, 1_000), None);
+        account.charge(Duration::from_millis(1_000));
+        assert_eq!(account.exhausted(began + Duration::from_secs(20), 1_000), Some(40_000));
+        assert_eq!(account.exhausted(began + Duration::from_secs(60), 1_000), None);
+        assert_eq!(account.exhausted(began + Duration::from_secs(61), 1_000), None);
     }
 
     #[tokio::test]
     async fn a_host_call_ends_with_its_deadline_or_by_cancelling() {
-        let control = CallControl::new();
+        let control = CallControl::new(Arc::default());
         control.begin(Instant::now(), 20);
         assert_eq!(control.bound(std::future::pending::<()>()).await, None);
         control.begin(Instant::now(), 60_000);
@@ -164,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_for_a_device_is_bounded_and_not_the_handlers_time() {
-        let control = CallControl::new();
+        let control = CallControl::new(Arc::default());
         control.begin(Instant::now(), 60_000);
         assert_eq!(control.bound_device(std::future::ready(1)).await, Waited::Answered(1));
         // All but a moment of the time for devices has been waited already.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::bindings::tidegate::thing::log::Level as WitLevel;
 use crate::limits::{LOG_BYTES_MAX, Limits, NAME_BYTES_MAX};
+use crate::plain;
 use crate::value::{Fault, Reading, Value, bytes_of, sentence};
 
 /// One thing that a handler did.
@@ -143,16 +144,13 @@ impl EffectList {
         self.effects.push(effect);
     }
 
-    /// Adds a log line, cut to its longest length, or counts it as dropped.
-    pub(crate) fn log(&mut self, level: LogLevel, mut message: String, at: u64, limits: &Limits) {
+    /// Adds a log line, made one line and cut to its longest length, or counts it as dropped.
+    pub(crate) fn log(&mut self, level: LogLevel, message: String, at: u64, limits: &Limits) {
         if self.logs >= limits.logs_per_call {
             return self.count_dropped(DroppedKind::Log);
         }
         self.logs += 1;
-        if message.len() > LOG_BYTES_MAX {
-            message.truncate(message.floor_char_boundary(LOG_BYTES_MAX));
-            message.shrink_to_fit();
-        }
+        let message = plain::line(message, LOG_BYTES_MAX);
         self.effects.push(Effect::Log { level, message, at });
     }
 

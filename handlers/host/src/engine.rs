@@ -1,4 +1,4 @@
-//! The WebAssembly engines of the process: settings, ticker, long-call threads, compiled cache.
+//! The WebAssembly engines of the process: settings, ticker, threads for long calls and for compiling, compiled cache.
 //!
 //! There are two engines with the same settings and interchangeable code: one takes memories from a pool of equal slots, one
 //! reserves a memory of its own for each Thing that is allowed more than a slot. Both are made once, at start.
@@ -11,6 +11,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::address_space::AddressSpace;
 use crate::background::Background;
 use crate::cache::Cache;
+use crate::compilers::Compilers;
 use crate::component::HandlerComponent;
 use crate::error::HandlerError;
 use crate::ticker::Ticker;
@@ -57,6 +58,7 @@ pub(crate) struct EngineShared {
     pub(crate) engines: Engines,
     pub(crate) ticker: Ticker,
     pub(crate) background: Background,
+    pub(crate) compilers: Compilers,
     pub(crate) cache: Option<Cache>,
 }
 
@@ -83,8 +85,9 @@ impl HandlerEngine {
         let engines = Engines::probe(&config)?;
         let ticker = Ticker::start(vec![engines.pooled.clone(), engines.on_demand.clone()])?;
         let background = Background::start()?;
+        let compilers = Compilers::start()?;
         let cache = config.cache_dir.clone().map(|dir| Cache::open(dir, &config, &engines.on_demand)).transpose()?;
-        Ok(Self { shared: Arc::new(EngineShared { config, engines, ticker, background, cache }) })
+        Ok(Self { shared: Arc::new(EngineShared { config, engines, ticker, background, compilers, cache }) })
     }
 
     /// How memories are reserved.

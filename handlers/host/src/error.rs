@@ -5,6 +5,7 @@
 
 use wasmtime::{Trap, WasmBacktrace};
 
+use crate::plain;
 use crate::value::{Fault, sentence};
 
 /// See the variants; the text of each is one public sentence.
@@ -83,7 +84,7 @@ pub enum HandlerError {
 
 impl HandlerError {
     pub(crate) fn bad(reason: impl Into<String>) -> Self {
-        Self::BadComponent { reason: reason.into() }
+        Self::BadComponent { reason: plain::sentence(reason) }
     }
 
     pub(crate) fn host(what: &str, cause: impl std::fmt::Display) -> Self {
@@ -98,10 +99,10 @@ pub(crate) struct DeadlinePassed;
 
 /// What a call's end by trap means.
 pub(crate) fn of_trap(error: &wasmtime::Error, export: &'static str) -> HandlerError {
-    let reason = match error.downcast_ref::<Trap>() {
+    let reason = plain::sentence(match error.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
-    };
+    });
     HandlerError::Trap { export, reason, frames: frames(error) }
 }
 
@@ -111,7 +112,7 @@ fn frames(error: &wasmtime::Error) -> Vec<String> {
     let frame = |frame: &wasmtime::FrameInfo| {
         let function = frame
             .func_name()
-            .map_or_else(|| format!("function {}", frame.func_index()), |name| name.chars().take(200).collect());
+            .map_or_else(|| format!("function {}", frame.func_index()), |name| plain::name(name).into_owned());
         match frame.module_offset() {
             Some(offset) => format!("{function} at 0x{offset:x}"),
             None => function,

@@ -20,6 +20,7 @@ use crate::control::CallControl;
 use crate::engine::EngineShared;
 use crate::error::{DeadlinePassed, HandlerError, of_trap};
 use crate::limits::Limits;
+use crate::plain;
 use crate::sandbox::Sandbox;
 use crate::value::{Call, Fault, Outcome, Reading, Signal, Value};
 
@@ -196,7 +197,7 @@ impl HandlerInstance {
     ) -> RunningCall<T> {
         let began = Instant::now();
         let (engine, control) = (Arc::clone(&self.own.engine), Arc::clone(&self.own.control));
-        let future = match control.exhausted(began, self.limits().cpu_ms_per_minute) {
+        let future = match control.account().exhausted(began, self.limits().cpu_ms_per_minute) {
             None => future(CallOf::begin(self.own, export, budget_ms, began)),
             Some(retry_ms) => Box::pin(ready(Answer {
                 instance: Some(self),
@@ -243,7 +244,13 @@ impl CallOf {
                 let host_calls = sandbox.end_call();
                 let report = CallReport { elapsed: self.began.elapsed(), moved_to_background: false, host_calls };
                 let instance = Some(HandlerInstance { own: self.own });
-                Answer { instance, result: answered.map_err(HandlerError::Fault), effects, salvaged: None, report }
+                Answer {
+                    instance,
+                    result: answered.map_err(|fault| HandlerError::Fault(plain::fault(fault))),
+                    effects,
+                    salvaged: None,
+                    report,
+                }
             }
             Err(error) => {
                 let Own { store, .. } = *self.own;

@@ -13,16 +13,20 @@ mod cache;
 mod call;
 mod capabilities;
 mod clock;
+mod compilers;
 mod component;
 mod control;
 mod digest;
 mod effect;
 mod engine;
 mod error;
+mod extent;
 mod imports;
 mod instance;
 mod limits;
 mod memory;
+mod model;
+mod plain;
 mod sandbox;
 mod start;
 mod state;
@@ -43,5 +47,5 @@ pub use limits::Limits;
 pub use start::InstanceSetup;
 pub use value::{
     Binary, Call, Caller, Config, DeviceError, Edge, Fault, Level, NoAcknowledgeSource, Origin, Outcome, Quality,
-    Reading, Signal, ThingEvent, Value, WantKind,
+    Reading, Signal, ThingEvent, Value, WantKind, bytes_of,
 };

@@ -33,6 +33,7 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new(capabilities: Capabilities, clock: ThingClock, state: HeldState, limits: Limits) -> Self {
+        let control = Arc::new(CallControl::new(Arc::clone(capabilities.account())));
         Self {
             capabilities,
             clock,
@@ -40,7 +41,7 @@ impl Sandbox {
             effects: EffectList::default(),
             memory: MemoryLimiter::new(limits.memory_bytes_max, limits.table_elements_max),
             limits,
-            control: Arc::new(CallControl::new()),
+            control,
             starting: true,
             host_calls: 0,
             second_began: Instant::now(),

@@ -19,6 +19,7 @@ use crate::engine::EngineShared;
 use crate::error::{DeadlinePassed, HandlerError};
 use crate::instance::{HandlerInstance, lost, of_call, store};
 use crate::limits::Limits;
+use crate::plain;
 use crate::sandbox::Sandbox;
 use crate::state::HeldState;
 use crate::value::{Config, Origin};
@@ -115,7 +116,7 @@ impl Starting {
                 let instance = Some(HandlerInstance::of(store, guest, engine));
                 return Answer { instance, result: Ok(()), effects, salvaged: None, report };
             }
-            Ok(Err(fault)) => HandlerError::Fault(fault),
+            Ok(Err(fault)) => HandlerError::Fault(plain::fault(fault)),
             Err(error) => of_call(&error, EXPORT, budget_ms),
         };
         lost(store, error, began)

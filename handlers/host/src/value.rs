@@ -62,7 +62,8 @@ pub struct Config {
 }
 
 /// Bytes of a value's text, media or JSON; scalars count nothing.
-pub(crate) fn bytes_of(value: &Value) -> usize {
+#[must_use]
+pub fn bytes_of(value: &Value) -> usize {
     match value {
         Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Number(_) => 0,
         Value::Text(text) | Value::Json(text) => text.len(),

@@ -3,6 +3,7 @@
 use crate::bindings::tidegate::thing::emit::Host;
 use crate::bindings::tidegate::thing::types::Uuid;
 use crate::effect::{DroppedKind, Effect};
+use crate::plain;
 use crate::sandbox::Sandbox;
 use crate::value::{Fault, Reading, Value};
 
@@ -33,7 +34,7 @@ impl Host for Sandbox {
     }
 
     fn done(&mut self, action: Uuid, outcome: Result<Option<Value>, Fault>) -> wasmtime::Result<()> {
-        self.emit(DroppedKind::Done, Effect::Done { action: action.into(), result: outcome });
+        self.emit(DroppedKind::Done, Effect::Done { action: action.into(), result: outcome.map_err(plain::fault) });
         Ok(())
     }
 }

@@ -85,6 +85,19 @@ async fn a_running_call_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn an_instance_that_is_lost_has_used_the_processor_time_of_the_next() {
+    let mut set_up = setup(&Guest::new().on("read-property", SPIN).load());
+    set_up.limits = Limits { cpu_ms_per_minute: 40, ..Limits::default() };
+    let next = set_up.clone();
+    let answer = started(HandlerInstance::start(set_up, Origin::Fresh, 1_000).await).read_property("x", call(60)).await;
+    assert_deadline(&answer, 60);
+    let answer =
+        started(HandlerInstance::start(next, Origin::Recovered, 1_000).await).read_property("x", call(60)).await;
+    assert!(matches!(answer.result, Err(HandlerError::CpuBudget { .. })), "{:?}", answer.result);
+    assert!(answer.instance.is_some());
+}
+
+#[tokio::test]
 async fn processor_time_has_a_budget_by_the_minute() {
     let spins = Guest::new().on("read-property", &format!("(i64.store (i32.const 2048) (i64.const 2000000)) (loop $again (i64.store (i32.const 2048) (i64.sub (i64.load (i32.const 2048)) (i64.const 1))) (br_if $again (i64.ne (i64.load (i32.const 2048)) (i64.const 0)))) {ZEROS}"));
     let mut set_up = setup(&spins.load());

@@ -51,6 +51,21 @@ async fn a_memory_bomb_ends_at_its_limit() {
 }
 
 #[tokio::test]
+async fn a_memory_that_is_too_large_from_the_start_is_no_instance() {
+    let component = Guest::new().memory(r#"(memory (export "memory") 300)"#).load();
+    let answer = HandlerInstance::start(setup(&component), Origin::Fresh, 1_000).await;
+    assert!(answer.instance.is_none());
+    assert!(matches!(answer.result, Err(HandlerError::BadComponent { .. })), "{:?}", answer.result);
+}
+
+#[tokio::test]
+async fn room_that_is_not_there_is_a_trap() {
+    let component = Guest::new().realloc("i32.const -16").load();
+    let answer = HandlerInstance::start(setup(&component), Origin::Fresh, 1_000).await;
+    assert!(matches!(answer.result, Err(HandlerError::Trap { export: "start", .. })), "{:?}", answer.result);
+}
+
+#[tokio::test]
 async fn a_refused_growth_alone_is_no_loss() {
     let body = format!("(drop (memory.grow (i32.const 1000))) {ZEROS}");
     let answer = Guest::new().on("wake", &body).start().await.wake().await;

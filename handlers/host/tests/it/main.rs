@@ -10,3 +10,5 @@ mod guest;
 mod losses;
 mod real;
 mod small_address_space;
+#[path = "../../../../tests/guests/written.rs"]
+mod written;
