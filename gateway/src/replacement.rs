@@ -31,6 +31,7 @@ use crate::behavior::handler::status::HandlerStatus;
 use crate::behavior::handler::version::Version;
 use crate::config::{Canary, Declaration};
 use crate::crash_point::CrashPoint;
+use crate::exposed_thing::Description;
 use crate::exposed_thing::outlet::Outlet;
 use crate::interaction::InteractionError;
 use crate::names::{ComponentDigest, ThingName};
@@ -158,7 +159,7 @@ impl Replacement {
             record.folder_digest_seen = Some(digest);
         }
         let version = self.template.load().version(number, component).map_err(approval::refused)?;
-        let description = approval.describes(&self.outlet.description(), &version)?;
+        let description = self.describe(approval.clone(), &version).await?;
         self.switch(version, Switch { record, based_on, from, digest, description, begun, load }).await
     }
 
@@ -183,7 +184,7 @@ impl Replacement {
         record.switch_to(number);
         record.canary = canary;
         let version = self.template.load().version(number, component).map_err(approval::refused)?;
-        let description = Approval::given().describes(&self.outlet.description(), &version)?;
+        let description = self.describe(Approval::given(), &version).await?;
         self.switch(version, Switch { record, based_on, from, digest, description, begun, load }).await
     }
 
@@ -218,6 +219,16 @@ impl Replacement {
             .unwrap_or_else(|error| Err(InteractionError::Storage { detail: format!("loading stopped: {error}") }));
         CrashPoint::ReplacementLoaded.pass();
         loaded
+    }
+
+    /// The description of a new version, where it is another one. Off the async runtime: its author decides how large a model
+    /// and its schemas are.
+    async fn describe(&self, approval: Approval, version: &Version) -> Result<Option<Description>, InteractionError> {
+        let (now, version) = (self.outlet.description(), version.clone());
+        let described = tokio::task::spawn_blocking(move || approval.describes(&now, &version)).await;
+        described.unwrap_or_else(|error| {
+            Err(InteractionError::Storage { detail: format!("describing it stopped: {error}") })
+        })
     }
 
     async fn kept(&self, digest: ComponentDigest) -> Result<Vec<u8>, InteractionError> {
@@ -318,7 +329,7 @@ struct Switch {
     /// The version that serves until then.
     from: Option<ComponentDigest>,
     digest: ComponentDigest,
-    description: Option<crate::exposed_thing::Description>,
+    description: Option<Description>,
     begun: Instant,
     load: Duration,
 }

@@ -11,6 +11,7 @@ pub(crate) mod request;
 mod serve;
 pub(crate) mod statistics;
 pub(crate) mod status;
+mod talk;
 pub(crate) mod task;
 pub(crate) mod version;
 

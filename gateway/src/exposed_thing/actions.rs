@@ -14,6 +14,8 @@ use crate::interaction::InteractionError;
 
 /// How many finished invocations a Thing keeps.
 const FINISHED_MAX: usize = 64;
+/// How many bytes their outputs may take, about; the newest is kept in any case.
+const FINISHED_BYTES_MAX: usize = 4 << 20;
 /// How many may run at once.
 const RUNNING_MAX: usize = 64;
 /// How many changes a listener may lag behind.
@@ -59,6 +61,8 @@ pub(crate) type Ending = Result<Option<Value>, InteractionError>;
 #[derive(Debug)]
 struct Entry {
     status: ActionStatus,
+    /// About how many bytes its output takes.
+    bytes: usize,
     changed: watch::Sender<()>,
 }
 
@@ -77,6 +81,26 @@ impl Entry {
 struct Invocations {
     entries: BTreeMap<Uuid, Entry>,
     finished: VecDeque<Uuid>,
+    finished_bytes: usize,
+}
+
+impl Invocations {
+    fn remove(&mut self, id: Uuid) {
+        if let Some(entry) = self.entries.remove(&id) {
+            self.finished_bytes -= entry.bytes;
+        }
+    }
+}
+
+/// About how many bytes a value takes: each of its parts, and its texts.
+fn bytes_of(value: &Value) -> usize {
+    const PART: usize = size_of::<Value>();
+    PART + match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(bytes_of).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| 2 * PART + name.len() + bytes_of(value)).sum(),
+    }
 }
 
 /// The invocations of one Thing.
@@ -119,7 +143,7 @@ impl Actions {
                 requested: now,
                 ended: None,
             };
-            invocations.entries.insert(id, Entry { status, changed: watch::Sender::new(()) });
+            invocations.entries.insert(id, Entry { status, bytes: 0, changed: watch::Sender::new(()) });
             Ok(())
         })
     }
@@ -154,6 +178,7 @@ impl Actions {
             match ending {
                 Ok(output) => {
                     entry.status.state = ActionState::Completed;
+                    entry.bytes = output.as_ref().map_or(0, bytes_of);
                     entry.status.output = output;
                 }
                 Err(error) => {
@@ -162,10 +187,13 @@ impl Actions {
                 }
             }
             entry.tell(&self.changes);
+            invocations.finished_bytes += entry.bytes;
             invocations.finished.push_back(id);
-            while invocations.finished.len() > FINISHED_MAX {
+            while invocations.finished.len() > FINISHED_MAX
+                || (invocations.finished_bytes > FINISHED_BYTES_MAX && invocations.finished.len() > 1)
+            {
                 if let Some(oldest) = invocations.finished.pop_front() {
-                    invocations.entries.remove(&oldest);
+                    invocations.remove(oldest);
                 }
             }
         });
@@ -198,7 +226,7 @@ impl Actions {
     /// synchronous one was answered.
     pub(crate) fn forget(&self, id: Uuid) {
         self.with(|invocations| {
-            invocations.entries.remove(&id);
+            invocations.remove(id);
             invocations.finished.retain(|finished| *finished != id);
         });
     }
@@ -287,6 +315,23 @@ mod tests {
         assert_eq!(all["pulse"].len(), FINISHED_MAX);
         assert!(all["pulse"].iter().all(|status| status.state == ActionState::Completed));
         assert!(actions.running_ones().is_empty());
+    }
+
+    #[test]
+    fn outputs_of_finished_ones_are_bounded_in_bytes() {
+        let actions = Actions::default();
+        let name: Arc<str> = Arc::from("dump");
+        let now = SystemTime::UNIX_EPOCH;
+        let large = Value::from(vec![0; 40_000]);
+        for number in 1..=10 {
+            let id = Uuid::from_u128(number);
+            actions.begin(id, &name, now).unwrap();
+            actions.end(id, Ok(Some(large.clone())), now);
+        }
+        let kept = actions.all()["dump"].len();
+        assert!(kept * bytes_of(&large) <= FINISHED_BYTES_MAX && kept > 1, "{kept}");
+        (1..=10).for_each(|number| actions.forget(Uuid::from_u128(number)));
+        assert_eq!(actions.with(|invocations| invocations.finished_bytes), 0);
     }
 
     #[test]

@@ -79,6 +79,11 @@ impl Published {
         });
     }
 
+    /// Another version serves from now on: what was published before it is good no longer than until then.
+    pub(crate) fn outlives(&self, until: Instant) {
+        self.change(|current| current.values_mut().for_each(|entry| entry.good_until = entry.good_until.min(until)));
+    }
+
     /// Forgets what the Thing's present model no longer offers.
     pub(crate) fn retain(&self, keep: impl Fn(&str) -> bool) {
         self.change(|current| current.retain(|name, _| keep(name)));
@@ -117,5 +122,19 @@ mod tests {
         published.lapse("temperature", now);
         assert!(published.fresh("temperature", now).is_none(), "a write drops the reading");
         assert!(published.last("temperature").is_some());
+    }
+
+    #[test]
+    fn what_one_version_published_for_ever_ends_soon_after_it() {
+        let published = Published::default();
+        let now = Instant::now();
+        let name: Arc<str> = Arc::from("serial");
+        let reading = || Reading::json(Bytes::from_static(b"1"), now);
+        published.publish(&name, reading(), Duration::from_secs(1 << 30), now);
+        published.outlives(now + Duration::from_secs(10));
+        assert!(published.fresh("serial", now + Duration::from_secs(9)).is_some());
+        assert!(published.fresh("serial", now + Duration::from_secs(10)).is_none());
+        published.publish(&name, reading(), Duration::from_secs(60), now);
+        assert!(published.fresh("serial", now + Duration::from_secs(59)).is_some(), "the next version says it anew");
     }
 }

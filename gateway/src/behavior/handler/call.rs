@@ -114,7 +114,9 @@ impl Task {
         self.instance = None;
         self.lost_at.get_or_insert_with(std::time::Instant::now);
         let version = self.version.number;
-        tracing::warn!(thing = %self.outlet.name(), version, kind, detail, "the handler was lost");
+        if self.may_write(detail.len()) {
+            tracing::warn!(thing = %self.outlet.name(), version, kind, detail, "the handler was lost");
+        }
         detail.clone_into(&mut self.last_failure);
         self.status.fault(kind, detail, version);
         let time = Rfc3339(SystemTime::now()).to_string();

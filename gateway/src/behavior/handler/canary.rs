@@ -22,6 +22,8 @@ use crate::utc::unix_ms;
 
 /// Faults that end a canary.
 const FAULTS_MAX: u32 = 3;
+/// How long what a version has published may stand for what the next one reads: a sampling interval or two.
+const OUTLIVES_MAX: Duration = Duration::from_secs(10);
 /// When the end of a canary is tried again that could not be kept.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,7 @@ impl Task {
         let previous = std::mem::replace(&mut self.version, next.version);
         self.record = next.record;
         (self.failed_starts, self.paused_until, self.up_since) = (0, None, None);
+        self.outlet.published.outlives(begun + OUTLIVES_MAX);
         if let Some(description) = next.description {
             self.outlet.describe(description);
         }
@@ -142,6 +145,7 @@ impl Task {
         let failed_digest = self.version.component.digest().to_string();
         let describes_alike = self.version.component.digest() == canary.previous.component.digest();
         self.version = canary.previous;
+        self.outlet.published.outlives(Instant::now() + OUTLIVES_MAX);
         self.record.take_back(failed, self.version.number);
         let mut batch = Batch::new();
         batch.restore_state_before(self.outlet.name()).forget_state_before(self.outlet.name()).put_record(&self.record);

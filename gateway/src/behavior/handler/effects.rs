@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use handler_host::{Call, Effect, LogLevel, Reading};
 
@@ -13,6 +13,9 @@ use super::status::LogLine;
 use super::task::Task;
 use crate::exposed_thing::outlet::Answer;
 use crate::store::Batch;
+
+/// Longest progress of an action: each running one keeps its last.
+const PROGRESS_BYTES_MAX: usize = 16 << 10;
 
 /// Which observable properties a handler publishes by itself; the others are read back.
 #[derive(Debug, Default)]
@@ -32,6 +35,16 @@ pub(super) fn ends_an_action(effects: &[Effect]) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::Done { .. }))
 }
 
+fn word(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Trace => "trace",
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Warn => "warn",
+        LogLevel::Error => "error",
+    }
+}
+
 impl Task {
     /// What has to be committed for a call's state changes.
     pub(super) fn batch_of(&self, changes: Vec<Effect>, cause: Cause) -> Batch {
@@ -49,8 +62,15 @@ impl Task {
         batch
     }
 
-    /// What the world sees of a call, in order.
+    /// What the world sees of a call, in order. Checking and serializing it is work that the handler makes: it counts as its
+    /// own processor time.
     pub(super) fn publish_all(&mut self, effects: Vec<Effect>) {
+        let began = Instant::now();
+        self.publish_each(effects);
+        self.version.capabilities.charge(began.elapsed());
+    }
+
+    fn publish_each(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Reading { name, reading, valid_for_ms } => {
@@ -88,7 +108,11 @@ impl Task {
         Answer { value: reading.value, taken: self.version.clock.instant_of(reading.taken), quality: reading.quality }
     }
 
-    fn progress(&self, action: uuid::Uuid, value: handler_host::Value) {
+    fn progress(&mut self, action: uuid::Uuid, value: handler_host::Value) {
+        if handler_host::bytes_of(&value) > PROGRESS_BYTES_MAX {
+            let reason = format!("the progress of an action has more than {PROGRESS_BYTES_MAX} bytes");
+            return self.refused("progress", "", &reason);
+        }
         match crate::exposed_thing::value::output(&format_args!("the progress of an action"), None, value) {
             Ok(checked) => self.outlet.actions.progress(action, checked.json),
             Err(error) => self.refused("progress", "", &error.to_string()),
@@ -100,15 +124,25 @@ impl Task {
         self.outlet.end_action(&name, action, result.map_err(of_fault));
     }
 
-    fn log(&self, level: LogLevel, message: String) {
+    fn log(&mut self, level: LogLevel, message: String) {
+        if self.may_write(message.len()) {
+            self.write_down(level, &message);
+        }
+        let level = word(level);
+        self.status.log(LogLine { time: SystemTime::now(), level, message });
+    }
+
+    /// Is there room in the log for so many bytes of this handler's? Says how much was left out before.
+    pub(super) fn may_write(&mut self, bytes: usize) -> bool {
+        let left_out = self.talk.room(bytes, Instant::now());
+        if let Some(left_out) = left_out.filter(|left_out| *left_out > 0) {
+            tracing::warn!(thing = %self.outlet.name(), left_out, "the handler has said more than the log takes of it");
+        }
+        left_out.is_some()
+    }
+
+    fn write_down(&self, level: LogLevel, message: &str) {
         let thing = self.outlet.name();
-        let word = match level {
-            LogLevel::Trace => "trace",
-            LogLevel::Debug => "debug",
-            LogLevel::Info => "info",
-            LogLevel::Warn => "warn",
-            LogLevel::Error => "error",
-        };
         match level {
             LogLevel::Trace => tracing::trace!(target: "handler", %thing, "{message}"),
             LogLevel::Debug => tracing::debug!(target: "handler", %thing, "{message}"),
@@ -116,12 +150,13 @@ impl Task {
             LogLevel::Warn => tracing::warn!(target: "handler", %thing, "{message}"),
             LogLevel::Error => tracing::error!(target: "handler", %thing, "{message}"),
         }
-        self.status.log(LogLine { time: SystemTime::now(), level: word, message });
     }
 
     /// What a handler sent and its own Thing Model forbids: dropped, and said where its author looks.
-    fn refused(&self, kind: &str, name: &str, reason: &str) {
-        tracing::warn!(thing = %self.outlet.name(), kind, name, reason, "refused what the handler sent");
+    fn refused(&mut self, kind: &str, name: &str, reason: &str) {
+        if self.may_write(reason.len()) {
+            tracing::warn!(thing = %self.outlet.name(), kind, name, reason, "refused what the handler sent");
+        }
         self.status.fault("model", &format!("{kind} `{name}`: {reason}"), self.version.number);
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Task {
     pub(super) next_wake: Option<Instant>,
     /// Observable properties that the handler does not publish by itself are read back after what may change them.
     pub(super) read_back: super::effects::ReadBack,
+    /// What the handler may have written to the log.
+    pub(super) talk: super::talk::Talk,
     pub(super) slots: Vec<Slot>,
     pub(super) failed_starts: u32,
     /// Since when an instance serves that has not been lost again.
@@ -109,14 +111,13 @@ pub(crate) async fn run(shared: Arc<SharedTask>, mut ears: Ears, origin: Origin)
     let timer = tokio::time::sleep_until(Instant::now().into());
     tokio::pin!(timer);
     loop {
-        if task.instance.is_none() && task.paused_until.is_none_or(|until| Instant::now() >= until) {
-            task.start(Origin::Recovered).await;
-            continue;
-        }
+        task.recover().await;
         let due = task.due();
         drop(task);
         let heard = ears.listen(due, timer.as_mut(), &bereaved).await;
         task = shared.lock().await;
+        // A read in passing may have lost the instance since: who asks next is not to find the Thing without one.
+        task.recover().await;
         match heard {
             Heard::Request(Some(request)) => {
                 let last = matches!(request, Request::Stop { .. });
@@ -173,6 +174,7 @@ impl Task {
             switching: false,
             next_wake: None,
             read_back: super::effects::ReadBack::default(),
+            talk: super::talk::Talk::default(),
             slots,
             failed_starts: 0,
             up_since: None,
@@ -210,6 +212,13 @@ impl Task {
             if self.instance.is_none() {
                 self.does_not_stay_up().await;
             }
+        }
+    }
+
+    /// Another instance, where one was lost, unless there is a pause because none stays up.
+    async fn recover(&mut self) {
+        while self.instance.is_none() && self.paused_until.is_none_or(|until| Instant::now() >= until) {
+            self.start(Origin::Recovered).await;
         }
     }
 
