@@ -160,6 +160,11 @@ impl Gateway {
         self.lines.to_string()
     }
 
+    /// How much it has written so far, in bytes.
+    pub fn written_bytes(&self) -> u64 {
+        self.lines.bytes()
+    }
+
     /// kill -9: it gets no chance to write or close anything. The site remains.
     ///
     /// # Errors

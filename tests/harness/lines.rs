@@ -30,6 +30,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     lines: VecDeque<String>,
+    /// Of all lines, those that are not kept too.
+    bytes: u64,
     streams_ended: u32,
 }
 
@@ -62,6 +64,13 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// How much it has written so far, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+}
+
 impl fmt::Display for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,6 +82,7 @@ fn follow(stream: impl Read + Send + 'static, shared: Arc<Shared>) {
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.bytes += line.len() as u64 + 1;
             state.lines.push_back(line);
             if state.lines.len() > LINES_MAX {
                 state.lines.pop_front();

@@ -12,6 +12,7 @@ mod descriptions;
 mod disk_full;
 mod folder;
 mod fuzz;
+mod hostile;
 mod limits;
 mod mqtt;
 mod mqtt_clients;
