@@ -44,12 +44,11 @@ impl Sandbox {
     }
 
     /// Refuses a transaction of too many operations or bytes.
-    pub(super) fn check_size(&self, operations: usize, bytes: usize) -> Result<(), DeviceError> {
-        let limits = &self.limits;
-        if operations > limits.device_operations_max || bytes > limits.device_bytes_max {
+    pub(super) fn check_size(&self, operations: usize, bytes: usize, bytes_max: usize) -> Result<(), DeviceError> {
+        let operations_max = self.limits.device_operations_max;
+        if operations > operations_max || bytes > bytes_max {
             return Err(DeviceError::OutOfRange(format!(
-                "a transaction has at most {} operations and {} bytes",
-                limits.device_operations_max, limits.device_bytes_max
+                "a transaction has at most {operations_max} operations and {bytes_max} bytes"
             )));
         }
         Ok(())

@@ -21,7 +21,10 @@ fn bytes(operation: &Operation) -> usize {
 impl Host for Sandbox {
     async fn transaction(&mut self, slot: u32, operations: Vec<Operation>) -> Answer<Vec<Vec<u8>>> {
         let sum = operations.iter().map(bytes).fold(0, usize::saturating_add);
-        let device = self.device(slot, pick).and_then(|device| self.check_size(operations.len(), sum).map(|()| device));
+        let bytes_max = self.limits.device_bytes_max;
+        let device = self
+            .device(slot, pick)
+            .and_then(|device| self.check_size(operations.len(), sum, bytes_max).map(|()| device));
         let device = match device {
             Ok(device) => device,
             Err(error) => return Ok(Err(error)),

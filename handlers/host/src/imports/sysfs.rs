@@ -19,7 +19,10 @@ impl Host for Sandbox {
     }
 
     async fn write(&mut self, slot: u32, bytes: Vec<u8>) -> Answer<()> {
-        match self.device(slot, pick).and_then(|file| self.check_size(1, bytes.len()).map(|()| file)) {
+        match self
+            .device(slot, pick)
+            .and_then(|file| self.check_size(1, bytes.len(), self.limits.device_bytes_max).map(|()| file))
+        {
             Ok(file) => self.bound(file.write(&bytes)).await,
             Err(error) => Ok(Err(error)),
         }
