@@ -123,8 +123,20 @@ impl Replacement {
         self.install(bytes.into(), &approval, VersionOrigin::Pushed).await
     }
 
-    /// A new version, by whoever holds the turn.
+    /// A new version, by whoever holds the turn. Refused or not, what it took to look at it is given back.
     async fn install(
+        &self,
+        bytes: Bytes,
+        approval: &Approval,
+        origin: VersionOrigin,
+    ) -> Result<Replaced, InteractionError> {
+        let installed = self.try_install(bytes, approval, origin).await;
+        // Nobody waits for it.
+        drop(tokio::task::spawn_blocking(handler_host::give_back_memory));
+        installed
+    }
+
+    async fn try_install(
         &self,
         bytes: Bytes,
         approval: &Approval,

@@ -322,7 +322,7 @@ mod tests {
         let actions = Actions::default();
         let name: Arc<str> = Arc::from("dump");
         let now = SystemTime::UNIX_EPOCH;
-        let large = Value::from(vec![0; 40_000]);
+        let large = Value::from(vec![0; 10_000]);
         for number in 1..=10 {
             let id = Uuid::from_u128(number);
             actions.begin(id, &name, now).unwrap();

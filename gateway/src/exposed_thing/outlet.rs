@@ -22,6 +22,9 @@ use crate::names::ThingName;
 use crate::reading::{Quality, Reading};
 use crate::store::{Batch, Store};
 
+/// What the readings that a Thing has published may take, in bytes: they are kept until they are replaced.
+const PUBLISHED_BYTES_MAX: usize = 4 << 20;
+
 /// A value that a behavior has for a property.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
@@ -168,13 +171,19 @@ impl Outlet {
     /// Publishes a reading, good for `good_for` from now; observers hear of it if the value changed.
     ///
     /// # Errors
-    /// As [`reading`](Self::reading).
+    /// As [`reading`](Self::reading), and `InvalidOutput` when the Thing has published too much.
     pub(crate) fn publish(&self, name: &str, answer: Answer, good_for: Duration) -> Result<(), InteractionError> {
         let reading = self.reading(name, answer)?;
         let description = self.described();
         let Some(property) = description.properties.get(name).filter(|property| property.readable) else {
             return Ok(());
         };
+        if self.published.bytes_beside(name).saturating_add(reading.body.len()) > PUBLISHED_BYTES_MAX {
+            return Err(InteractionError::InvalidOutput {
+                detail: format!("this Thing has published {PUBLISHED_BYTES_MAX} bytes of readings, which are kept"),
+                errors: Vec::new(),
+            });
+        }
         let _telling = self.telling();
         let changed = self.published.publish(&property.name, reading.clone(), good_for, Instant::now());
         if changed && property.observable {

@@ -79,6 +79,12 @@ impl Published {
         });
     }
 
+    /// Bytes of all readings but that of `name`.
+    pub(crate) fn bytes_beside(&self, name: &str) -> usize {
+        let current = self.current.load();
+        current.iter().filter(|(other, _)| ***other != *name).map(|(_, entry)| entry.reading.body.len()).sum()
+    }
+
     /// Another version serves from now on: what was published before it is good no longer than until then.
     pub(crate) fn outlives(&self, until: Instant) {
         self.change(|current| current.values_mut().for_each(|entry| entry.good_until = entry.good_until.min(until)));
