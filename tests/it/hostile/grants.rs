@@ -39,9 +39,11 @@ fn slots() -> Vec<Case> {
              (i32.const {ANSWERS}))"
         )
     };
-    // Operations: `write` of two bytes to register 0xE0 at 4096, `read` of 4 GiB at 4112.
+    // Operations: `write` of two bytes to register 0xE0 at 4096, `read` of 4 GiB at 4112, of 32 KiB at
+    // 4160, for which a real bus would not be anybody else's for seconds.
     let operations = r#"(data (i32.const 4096) "\01\00\00\00\80\10\00\00\02\00\00\00") (data (i32.const 4224) "\e0\b6")
-        (data (i32.const 4112) "\00\00\00\00\ff\ff\ff\ff")"#;
+        (data (i32.const 4112) "\00\00\00\00\ff\ff\ff\ff")
+        (data (i32.const 4160) "\00\00\00\00\00\80\00\00")"#;
     let tries = |name: &str, call: &str| {
         let trap_if_ok = format!("(if (i32.eqz (i32.load8_u (i32.const {ANSWERS}))) (then unreachable))");
         let guest = devices(guest())
@@ -59,6 +61,7 @@ fn slots() -> Vec<Case> {
         tries("another address on its bus", &transaction(1, 0x40, 4112, 0)),
         tries("a register that was not granted", &transaction(1, 0x76, 4096, 1)),
         tries("a read of 4 GiB", &transaction(1, 0x76, 4112, 1)),
+        tries("a read of 32 KiB", &transaction(1, 0x76, 4160, 1)),
         tries("an address of no chip", &transaction(1, 0xffff, 4112, 0)),
         tries("a slot of another kind", &transaction(0, 0x76, 4112, 0)),
         tries("a slot that there is not", &transaction(7, 0x76, 4112, 0)),

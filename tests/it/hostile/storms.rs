@@ -2,7 +2,7 @@
 //! beyond a bound is dropped and counted, or refused; the call itself may be good.
 
 use super::{
-    case::{BEGUN, Case, DEADLINE, OK, OVERLOADED, Promise, Strike, TRAP, WRITTEN},
+    case::{BEGUN, Case, DEADLINE, MODEL, OK, OVERLOADED, Promise, Strike, TRAP, WRITTEN},
     words::{LETTERS, RUNNING, event, guest, letters, log, reading, set, times, wake_at},
     written::{Guest, ZEROS},
 };
@@ -17,7 +17,7 @@ const NAMES: &str =
     r#"(data (i32.const 4096) "storm") (data (i32.const 4112) "quiet") (data (i32.const 4128) "nobody")"#;
 
 pub(super) fn cases() -> Vec<Case> {
-    [in_a_call(), in_every_wake(), of_state(), of_actions()].concat()
+    [in_a_call(), in_every_wake(), vec![of_readings()], of_state(), of_actions()].concat()
 }
 
 /// One call does it 20,000 times.
@@ -91,6 +91,25 @@ fn in_every_wake() -> Vec<Case> {
         }),
         Case::of("a wake at the end of time", guest().on("wake", &wake_at("-1"))).read(&[OK]),
     ]
+}
+
+/// A megabyte under each of its names, in turn.
+fn of_readings() -> Case {
+    let names: String = (0..8).map(|at| format!(r#""p{at}": {{}},"#)).collect();
+    let model = MODEL.replacen(r#""quiet""#, &format!(r#"{names} "quiet""#), 1);
+    let name = "(i32.add (i32.const 4096) (i32.shl (i32.and (global.get $count) (i32.const 7)) (i32.const 1)))";
+    let body = format!(
+        "(call $reading {name} (i32.const 2) (i32.const 4) (i64.const 131072) (i32.const 1000000) (i32.const 0)
+         (i32.const 0) (i64.const 0) (i32.const 0) (i64.const 1000000))
+         (global.set $count (i32.add (global.get $count) (i32.const 1))) {ZEROS}"
+    );
+    let guest = letters(guest()).fields(r#"(data (i32.const 4096) "p0p1p2p3p4p5p6p7")"#);
+    let component = reading(guest).on("read-property", &body).model(&model).component();
+    Case::bytes("megabytes of readings", component)
+        .read(&[OK])
+        .times(8)
+        .strike(Strike::Faults, &[OK])
+        .says("bytes of readings, which are kept")
 }
 
 /// Keys: 256 of them, 1 MiB in all; what is beyond is refused, and the call that goes on trying ends well.
