@@ -3,6 +3,7 @@
 // Everything that comes from a Thing is put into the page as text, never as markup.
 
 import { Problem, explore, findForm, follow, invokeAction, linkOf, observeAllProperties, readProperty, writeProperty } from "./consumer.js";
+import { signIn, signOut, standing } from "./session.js";
 
 // A browser allows 6 connections per host on HTTP/1.1, for all its windows; three are left for requests.
 const STREAMS_MAX = 3;
@@ -292,9 +293,56 @@ function thingCard(thing) {
   });
 }
 
-async function main() {
-  const summary = document.getElementById("summary");
+const place = (id) => document.getElementById(id);
+
+/** Whether the Things can be asked; if not, the token is asked for. */
+async function isLetIn() {
+  const { tokenNeeded, signedIn, readable } = await standing();
+  place("readable").hidden = !(tokenNeeded && readable);
+  place("sign-out").hidden = !signedIn;
+  place("sign-in").hidden = !tokenNeeded || signedIn;
+  if (!tokenNeeded || signedIn) return true;
+  place("summary").textContent = "Sign in to see the Things.";
+  place("token").focus();
+  return false;
+}
+
+place("sign-in").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const [field, refusal] = [place("token"), place("refusal")];
+  refusal.textContent = "";
   try {
+    await signIn(field.value.trim());
+    main();
+  } catch (problem) {
+    refusal.textContent = problem.message;
+  }
+  field.value = "";
+});
+
+place("sign-out").addEventListener("click", async () => {
+  await signOut();
+  leave();
+});
+
+/** Nothing that was shown stays, and nothing goes on. */
+function leave() {
+  for (const card of [...open]) card.stop();
+  place("things").replaceChildren();
+  main();
+}
+
+let leaving = false;
+addEventListener("unauthorized", () => {
+  if (leaving) return;
+  leaving = true;
+  setTimeout(() => { leaving = false; leave(); }, 100);
+});
+
+async function main() {
+  const summary = place("summary");
+  try {
+    if (!(await isLetIn())) return;
     const things = await explore();
     const wanted = decodeURIComponent(location.hash.slice(1));
     const cards = things.map((thing) => {
@@ -302,12 +350,13 @@ async function main() {
       node.dataset.page = linkOf(thing, "alternate")?.href ?? "";
       return node;
     });
-    document.getElementById("things").replaceChildren(...cards);
+    place("things").replaceChildren(...cards);
     summary.textContent = things.length === 1 ? "1 Thing" : `${things.length} Things`;
     const chosen = cards.filter((node) => wanted && node.dataset.page.endsWith(`#${wanted}`));
     for (const node of chosen.length ? chosen : cards.slice(0, 3)) node.open = true;
     chosen[0]?.scrollIntoView();
   } catch (problem) {
+    if (problem.status === 401) return; // the token is asked for
     summary.textContent = problem.message;
     setTimeout(main, 3000);
   }

@@ -19,6 +19,7 @@ async function request(href, options = {}) {
   } catch {
     throw new Problem({ detail: "the gateway does not answer" });
   }
+  if (response.status === 401) globalThis.dispatchEvent(new Event("unauthorized"));
   if (!response.ok) {
     const document = await response.json().catch(() => ({ status: response.status, detail: response.statusText }));
     throw new Problem(document);

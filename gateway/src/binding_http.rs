@@ -6,6 +6,9 @@
 mod actions;
 mod body;
 pub(crate) mod caller;
+mod cookie;
+mod credentials;
+mod door;
 mod edge;
 mod events;
 mod gate;
@@ -19,6 +22,7 @@ mod page;
 pub(crate) mod problem;
 mod properties;
 mod serve;
+mod session;
 mod sse;
 mod stall;
 mod stamp;
@@ -46,6 +50,7 @@ use crate::config::Config;
 use crate::servient::Servient;
 use crate::td::cache::TdCache;
 use body::{BodyLimits, LargeBodies};
+use door::Door;
 use edge::EdgeLayer;
 use gate::Gate;
 use host::Hosts;
@@ -88,12 +93,13 @@ pub fn router(servient: Arc<Servient>) -> Router {
         .route("/", any(page::page))
         .route("/ui", any(page::page))
         .route("/ui/{file}", any(page::file))
+        .route(session::PATH, any(session::session))
         .route(crate::td::DIRECTORY, any(things::directory))
         .route("/things", any(things::listing));
     let routes = [THING, HANDLER_OF_THING].into_iter().fold(Routes { answered, ..Routes::default() }, Routes::below);
     let answered = routes.answered.with_state(Arc::clone(&http));
     let waiting = routes.invoked.merge(routes.awaited).with_state(Arc::clone(&http));
-    behind_layers(answered, waiting, http.servient.config())
+    layered(answered, waiting, http.servient.config(), Door::of(&http.servient))
 }
 
 /// Path of a Thing; `thing` is its name or its id.
@@ -138,12 +144,20 @@ impl Routes {
 
 /// Puts `answered` behind all layers and `waiting` behind all but the time-out.
 ///
-/// Public so that a bench can put a constant behind the same layers.
+/// Public so that a bench can put a constant behind the same layers; they are those of a gateway without a token.
 pub fn behind_layers(answered: Router, waiting: Router, config: &Config) -> Router {
+    layered(answered, waiting, config, Door::default())
+}
+
+fn layered(answered: Router, waiting: Router, config: &Config, door: Door) -> Router {
     let in_time = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, config.limits.request_timeout);
     let hosts = Arc::new(Hosts::new(config, host::machine_name().as_deref()));
     // Outermost first.
-    let all = ServiceBuilder::new().layer(EdgeLayer).layer(Gate(hosts)).layer(cross_origin(config));
+    let all = ServiceBuilder::new()
+        .layer(EdgeLayer)
+        .layer(Gate::Head(hosts))
+        .layer(cross_origin(config))
+        .layer(Gate::Access(Arc::new(door)));
     answered.layer(in_time).merge(waiting).fallback(nothing_here).layer(all)
 }
 

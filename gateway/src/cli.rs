@@ -16,6 +16,7 @@ mod inspect;
 mod new;
 mod push;
 mod serve;
+mod token;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -65,6 +66,9 @@ enum Command {
     /// Replace the handler of a running Thing, or look into a handler file.
     #[command(subcommand)]
     Handler(Handler),
+    /// Make, list and revoke the tokens that a gateway's requests need.
+    #[command(subcommand)]
+    Token(token::Token),
 }
 
 #[derive(Debug, Args)]
@@ -109,6 +113,9 @@ struct Check {
     /// The gateway's file; things.d/*.toml beside it is read too.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Where its tokens are looked for, as `serve` is told it.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +138,9 @@ struct Push {
     /// The gateway.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     gateway: String,
+    /// A file with the token, its first line [default: the environment's `TIDEGATE_TOKEN`].
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Accept that the new version asks for more, or offers less, than the running one.
     #[arg(long)]
     approve: bool,
@@ -155,6 +165,7 @@ impl Cli {
             Command::New(arguments) => new::new(&arguments),
             Command::Build(arguments) => build::build(&arguments),
             Command::Dev(arguments) => dev::dev(&arguments),
+            Command::Token(command) => token::token(command),
             Command::Handler(Handler::Push(arguments)) => push::push(&arguments),
             Command::Handler(Handler::Inspect(arguments)) => inspect::inspect_file(&arguments),
         }

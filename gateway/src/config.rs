@@ -40,8 +40,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Where handlers are looked for by name; `None`: beside the executable, then `/usr/share/tidegate/handlers`.
     pub handlers_dir: Option<PathBuf>,
-    /// A listen address beyond loopback is accepted although there is no access control yet.
-    pub insecure_allow_remote: bool,
+    /// The file of tokens; `None`: `token` in the data directory.
+    pub token_file: Option<PathBuf>,
     /// How and how much is logged.
     pub log: Log,
     /// Bounds of queues, bodies, connections and times.
@@ -67,7 +67,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             data_dir: None,
             handlers_dir: None,
-            insecure_allow_remote: false,
+            token_file: None,
             log: Log::default(),
             limits: Limits::default(),
             budgets: Budgets::default(),
@@ -232,6 +232,8 @@ pub struct Broker {
     pub password_file: Option<PathBuf>,
     /// Seconds without traffic after which a sign of life is exchanged.
     pub keep_alive_s: u16,
+    /// Whether who publishes there may command, although a token is needed: the broker then decides who that is.
+    pub commands: bool,
 }
 
 /// `[canary]`: a new version is watched until it has answered so many calls, or for so long, whichever comes first.

@@ -16,6 +16,7 @@ use tokio::signal::unix;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::access::{self, Access, TokenFile, TokenSet};
 use crate::behavior::gateway::Health;
 use crate::behavior::handler::request::Request;
 use crate::binding_http;
@@ -82,6 +83,10 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Where handlers are looked for by name.
     pub handlers_dir: PathBuf,
+    /// The tokens' file, which is followed.
+    pub token_file: TokenFile,
+    /// What it says now.
+    pub tokens: Option<TokenSet>,
     /// Called once, with the addresses that were got, when requests are answered: prints what to try.
     pub ready: Option<fn(&Config)>,
 }
@@ -164,7 +169,8 @@ impl Gateway {
     /// # Errors
     /// [`StartupError`]; nothing runs then.
     pub async fn start(options: Options, logs: LogRing) -> Result<Self, StartupError> {
-        let Options { tree: Tree { mut config, declarations, .. }, data_dir, handlers_dir, .. } = options;
+        let Options { tree, data_dir, handlers_dir, token_file, tokens, .. } = options;
+        let Tree { mut config, declarations } = tree;
         descriptors::fit(&mut config, descriptors::raise());
         // First of all: no device is touched by a gateway that cannot be reached.
         let listener = bind(&mut config.listen).await?;
@@ -182,7 +188,8 @@ impl Gateway {
         let arrivals = watch_folder(&parts.repository, &declarations);
         let things = start_things(&parts, &declarations).await?;
         turn_off_undeclared(&parts.store, &declarations).await;
-        let servient = Arc::new(Servient::new(config, directory));
+        let access = guarded(tokens, &config, token_file);
+        let servient = Arc::new(Servient::new(config, directory, access));
         for thing in own.things.iter().chain(things.iter().map(|started| &started.thing)) {
             servient.expose(thing);
         }
@@ -252,6 +259,25 @@ async fn stop_things(things: Vec<Started>) {
             tracing::error!(thing = %started.thing.name(), %error, "its task ended badly");
         }
     }
+}
+
+/// Who may ask, which is said, and followed.
+fn guarded(tokens: Option<TokenSet>, config: &Config, file: TokenFile) -> Arc<Access> {
+    let path = file.path().display();
+    match &tokens {
+        None => tracing::warn!(
+            %path,
+            "open to every program and user of this machine, and listening on loopback only: there is no token; \
+             `tidegate token new` makes one"
+        ),
+        Some(tokens) => tracing::info!(%path, count = tokens.len(), "every request needs a token"),
+    }
+    let broker_commands = config.mqtt.broker.as_ref().is_none_or(|broker| broker.commands);
+    let access = Arc::new(Access::new(tokens, broker_commands));
+    if let Err(error) = access::follow(&access, file) {
+        tracing::error!(%error, "the file of tokens is not followed: what changes there counts after a restart");
+    }
+    access
 }
 
 /// Listens on `address`, which is the one that it got afterwards.

@@ -3,6 +3,7 @@
 //! The floors below: `handler-host` runs handlers, `things` reaches devices, `thing-descriptions` knows the W3C's words.
 //! This crate alone knows HTTP, MQTT, configuration and the store.
 
+pub mod access;
 mod behavior;
 pub mod binding_http;
 mod binding_mqtt;

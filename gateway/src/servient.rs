@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::exposed_thing::{Description, ExposedThing};
 use crate::interaction::InteractionError;
@@ -22,6 +23,7 @@ pub struct Servient {
     changed: watch::Sender<u64>,
     directory: Arc<Description>,
     stopping: watch::Sender<bool>,
+    access: Arc<Access>,
 }
 
 /// The Things by what consumers call them.
@@ -35,13 +37,14 @@ struct Things {
 
 impl Servient {
     /// A servient without Things; `directory` is the description of its directory.
-    pub(crate) fn new(config: Config, directory: Description) -> Self {
+    pub(crate) fn new(config: Config, directory: Description, access: Arc<Access>) -> Self {
         Self {
             config,
             things: ArcSwap::default(),
             changed: watch::Sender::new(0),
             directory: Arc::new(directory),
             stopping: watch::Sender::new(false),
+            access,
         }
     }
 
@@ -82,6 +85,12 @@ impl Servient {
     #[must_use]
     pub fn directory(&self) -> Arc<Description> {
         Arc::clone(&self.directory)
+    }
+
+    /// Who may ask.
+    #[must_use]
+    pub fn access(&self) -> &Arc<Access> {
+        &self.access
     }
 
     /// Turns true when the gateway stops: streams end.

@@ -18,8 +18,9 @@ use crate::utc::Rfc3339;
 
 pub(crate) use language::languages;
 
-/// Name of the one security definition.
+/// Names of the security definitions.
 const NOSEC: &str = "nosec_sc";
+const BASIC: &str = "basic_sc";
 
 /// For whom a description is written.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) origin: &'a str,
     /// One of [`languages`], where the reader prefers one.
     pub(crate) language: Option<&'a str>,
+    /// Whether every request needs a token.
+    pub(crate) protected: bool,
 }
 
 /// The Thing Description of `thing` for `reader`.
@@ -67,7 +70,11 @@ pub(crate) fn dressed(description: &Description, reader: Reader<'_>) -> Thing {
     thing.links.retain(|link| !link.rel.as_deref().is_some_and(|rel| rel.starts_with(TM_PREFIX)));
     thing.created = Some(Rfc3339(description.created).to_string());
     thing.modified = Some(Rfc3339(description.modified).to_string());
-    thing.secure(NOSEC, SecurityScheme::nosec());
+    // One scheme, although a token is taken as a bearer too: of a `combo` the most used client sends nothing.
+    match reader.protected {
+        true => thing.secure(BASIC, SecurityScheme::basic()),
+        false => thing.secure(NOSEC, SecurityScheme::nosec()),
+    }
     if let Some(language) = reader.language {
         language::translate(&mut thing, language);
     }

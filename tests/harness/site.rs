@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
-use crate::{Gateway, handlers};
+use crate::{Gateway, gateway, handlers};
 
 /// The relay of the simulated board, with the grant it needs.
 pub const RELAY: &str = r#"
@@ -117,6 +117,30 @@ impl Site {
     /// Where the declaration of a Thing lies.
     pub fn declaration(&self, name: &str) -> PathBuf {
         self.path().join("things.d").join(name).with_extension("toml")
+    }
+
+    /// Makes a token for this site's gateway, as people do.
+    ///
+    /// # Errors
+    /// When it cannot be made: what was said is in the error.
+    pub fn new_token(&self) -> Result<String> {
+        Ok(self.token_command(&["new"])?.trim().to_owned())
+    }
+
+    /// `tidegate token` with these arguments, for this site: what it printed.
+    ///
+    /// # Errors
+    /// When it fails: what was said is in the error.
+    pub fn token_command(&self, arguments: &[&str]) -> Result<String> {
+        let (config, data_dir) = (self.config(), self.data_dir());
+        let place =
+            ["--config", &config.to_string_lossy(), "--data-dir", &data_dir.to_string_lossy()].map(str::to_owned);
+        let words: Vec<&str> =
+            ["token"].iter().chain(arguments).copied().chain(place.iter().map(String::as_str)).collect();
+        let output = gateway::run(&words)?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{words:?} failed: {said}");
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Takes handlers from a folder of this site, empty at first, instead of the project's own.

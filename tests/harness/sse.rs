@@ -48,10 +48,16 @@ impl EventStream {
     /// # Errors
     /// When the answer is no stream.
     pub fn open(client: &Client, target: &str, last_event_id: Option<&str>) -> Result<Self> {
-        let mut request = Request::new("GET", target).header("Accept", "text/event-stream");
-        if let Some(id) = last_event_id {
-            request = request.header("Last-Event-ID", id);
-        }
+        let request = Request::new("GET", target);
+        Self::of(client, last_event_id.into_iter().fold(request, |request, id| request.header("Last-Event-ID", id)))
+    }
+
+    /// Opens the stream that `request` asks for.
+    ///
+    /// # Errors
+    /// When the answer is no stream.
+    pub fn of(client: &Client, request: Request) -> Result<Self> {
+        let request = request.header("Accept", "text/event-stream");
         let lines = BufReader::new(client.connect()?.stream(&request)?);
         Ok(Self { lines, comments: Vec::new() })
     }

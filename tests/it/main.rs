@@ -2,6 +2,7 @@
 //!
 //! One file per subject. Every test starts its own gateway on port 0 and ends it; none knows another.
 
+mod access;
 mod actions;
 mod actuators;
 mod bad_input;

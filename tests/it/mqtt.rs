@@ -1,5 +1,6 @@
 //! MQTT as its clients see it: the same on the gateway's own endpoint and through an external broker.
 
+mod access;
 mod broker;
 mod endpoint;
 mod refusals;

@@ -1,5 +1,6 @@
 // By MQTT alone: the Thing's description is fetched by HTTP, everything after that goes over its mqtt forms.
-// Arguments: the description's URL, then a JSON array of steps, taken in order; a step that answers prints a line of JSON.
+// Arguments: the description's URL, then a JSON array of steps, taken in order; a step that answers prints a line of JSON;
+// then the token, where one is needed.
 //   ["read", NAME]                  the retained value
 //   ["write", NAME, VALUE]          ["invoke", NAME, INPUT?]
 //   ["observe", NAME]               ["subscribe", NAME]: begins, and goes on beside the next steps
@@ -9,11 +10,13 @@ import core from "@node-wot/core";
 import mqtt from "@node-wot/binding-mqtt";
 import { eventually } from "./consumer.mjs";
 
-const [url, steps] = process.argv.slice(2);
+const [url, steps, token] = process.argv.slice(2);
 const servient = new core.Servient();
 servient.addClientFactory(new mqtt.MqttClientFactory());
+const headers = token ? { authorization: `Bearer ${token}` } : {};
+const description = await (await fetch(url, { headers })).json();
+if (token) servient.addCredentials({ [description.id]: { username: "anybody", password: token } });
 const wot = await servient.start();
-const description = await (await fetch(url)).json();
 const answer = (value) => console.log(JSON.stringify(value));
 const seen = new Map();
 

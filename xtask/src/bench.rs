@@ -11,8 +11,17 @@ use crate::{
 };
 
 /// The benches, in the order in which all are run; each is one file of `benches/` and one table of `benches/results/`.
-const BENCHES: [&str; 9] =
-    ["footprint", "handler_call", "mqtt", "observers", "property_read", "recovery", "replace", "sensor_read", "startup"];
+const BENCHES: [&str; 9] = [
+    "footprint",
+    "handler_call",
+    "mqtt",
+    "observers",
+    "property_read",
+    "recovery",
+    "replace",
+    "sensor_read",
+    "startup",
+];
 
 /// Runs all benches or the one that is named.
 ///

@@ -27,7 +27,7 @@ pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Req
     let description = target.thing.description();
     let action = description.actions.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Action))?;
     Methods::INVOKE.admit(request.method())?;
-    let context = context(request.uri())?;
+    let context = context(&request)?;
     let (parts, body) = request.into_parts();
     let base = base(&http, &target, &parts);
     let request = Request::from_parts(parts, body);

@@ -160,7 +160,7 @@ fn json(bytes: &[u8], bytes_max: usize) -> Result<Value, Problem> {
 }
 
 /// The media type of the body, in lower case and without parameters.
-fn media_type(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE)?;
     let text = value.to_str().unwrap_or("an unreadable content type");
     let essence = text.split(';').next().unwrap_or("").trim();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::http::header::HOST;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, Version};
+use axum::http::{Extensions, HeaderMap, Uri, Version};
 
 use super::caller::Caller;
 use super::problem::{Kind, Problem};
@@ -103,15 +103,31 @@ pub(crate) fn origin<'a>(config: &'a Config, parts: &Parts) -> Cow<'a, str> {
     if let Some(base) = &config.base_url {
         return Cow::Borrowed(base);
     }
-    let peer = parts.extensions.get::<Arc<Caller>>().map(|caller| caller.address.ip());
+    Cow::Owned(origin_seen(config, &parts.extensions, &parts.headers, &parts.uri))
+}
+
+/// The origin that the client used, whatever is configured.
+pub(crate) fn origin_seen(config: &Config, extensions: &Extensions, headers: &HeaderMap, uri: &Uri) -> String {
+    let peer = extensions.get::<Arc<Caller>>().map(|caller| caller.address.ip());
     let trusted = peer.is_some_and(|peer| config.trusted_proxies.contains(&canonical(peer)));
-    let forwarded = |name| trusted.then(|| parts.headers.get(name)).flatten().and_then(|value| value.to_str().ok());
+    let forwarded = |name| trusted.then(|| headers.get(name)).flatten().and_then(|value| value.to_str().ok());
     let scheme = forwarded("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https")).unwrap_or("http");
-    let asked = parts.uri.authority().map(|authority| authority.as_str());
-    let asked = asked.or_else(|| parts.headers.get(HOST)?.to_str().ok());
+    let asked = uri.authority().map(|authority| authority.as_str());
+    let asked = asked.or_else(|| headers.get(HOST)?.to_str().ok());
     let host =
         forwarded("x-forwarded-host").filter(|host| is_authority(host)).or(asked.filter(|host| is_authority(host)));
-    Cow::Owned(format!("{scheme}://{}", host.unwrap_or("localhost")))
+    format!("{scheme}://{}", host.unwrap_or("localhost"))
+}
+
+/// Whether a browser that used `origin` knows that nobody can read along: it is on this machine, or encrypted.
+pub(crate) fn is_private(config: &Config, origin: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    // A proxy that speaks https for us, and is not known as one.
+    let based = config.base_url.as_deref().and_then(|base| base.strip_prefix("https://"));
+    let name = without_port(authority).to_ascii_lowercase();
+    let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(&name);
+    let loopback = name == "localhost" || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    scheme == "https" || loopback || based == Some(authority)
 }
 
 /// An IPv4 peer of a dual-stack listener comes as a mapped IPv6 address.
@@ -169,6 +185,26 @@ mod tests {
         assert_eq!(check(Request::get("http://evil.example/").header(HOST, "localhost")), Err(421));
         assert_eq!(check(Request::get("/").header(HOST, "localhost").header("x", "y".repeat(17_000))), Err(431));
         assert_eq!(check(Request::get("/").header(HOST, "localhost")), Ok(()));
+    }
+
+    #[test]
+    fn what_is_private_is_on_this_machine_or_encrypted() {
+        let config = Config { base_url: Some("https://kitchen.example".into()), ..Config::default() };
+        for private in [
+            "http://localhost:8080",
+            "http://LOCALHOST",
+            "http://127.3.3.3:1",
+            "http://[::1]:80",
+            "https://x",
+            "http://kitchen.example",
+        ] {
+            assert!(is_private(&config, private), "{private}");
+        }
+        for readable in
+            ["http://pi.local:8080", "http://192.168.1.9", "http://[fe80::1]:80", "http://localhost.evil", "", "x"]
+        {
+            assert!(!is_private(&config, readable), "{readable}");
+        }
     }
 
     #[test]

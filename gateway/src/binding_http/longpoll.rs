@@ -13,10 +13,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 
+use super::door::unauthorized;
 use super::methods::{Answer, Methods};
 use super::problem::{Kind, Problem};
 use super::stamp::{JSON, http_date};
-use super::target::Target;
+use super::target::{Target, principal};
 use super::{Shared, observe};
 use crate::exposed_thing::observation::ONLY_WHAT_FOLLOWS;
 use crate::exposed_thing::{Notification, Observation, Observed, ObservedItem};
@@ -52,11 +53,16 @@ async fn poll(http: &Shared, target: &Target, observed: Observed, request: &Part
     // From beyond the last id: no current value, no replay, only what follows.
     let observation = target.thing.observe(observed, Some(ONLY_WHAT_FOLLOWS))?;
     let mut shutdown = http.servient.stopping();
+    let mut stay = http.servient.access().stay(principal(&request.extensions));
     let news = tokio::select! {
         news = next(observation) => news,
         _ = shutdown.wait_for(|down| *down) => None,
         () = tokio::time::sleep(WAIT_MAX) => None,
+        () = stay.ended() => None,
     };
+    if !stay.stands() {
+        return Err(unauthorized(&request.headers).closing().into());
+    }
     let ended = || Problem::new(Kind::UNAVAILABLE, "the wait ended without news").closing();
     let news = news.ok_or_else(ended)?;
     let mut response = answer(Body::from(news.body.clone()));

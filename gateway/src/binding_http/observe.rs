@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::caller::Caller;
 use super::methods::Answer;
 use super::problem::{Kind, Problem};
+use super::target::principal;
 use super::{Shared, sse};
 use crate::exposed_thing::{ExposedThing, Observed};
 
@@ -24,7 +25,8 @@ pub(crate) fn stream(http: &Shared, thing: &ExposedThing, observed: Observed, re
     } else {
         place(request.extensions())?;
         let observation = thing.observe(observed, last_event_id(request.headers()))?;
-        sse::body(observation, http.servient.stopping())
+        let stay = http.servient.access().stay(principal(request.extensions()));
+        sse::body(observation, http.servient.stopping(), stay)
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();

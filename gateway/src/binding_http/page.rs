@@ -1,4 +1,4 @@
-//! The page of `web-ui`, embedded: an ordinary consumer without private endpoints.
+//! The page of `web-ui`, embedded: an ordinary consumer without private endpoints, signing in excepted.
 //!
 //! The content security policy lets nothing in but what is served here, and nobody frame it.
 
@@ -15,11 +15,12 @@ use super::problem::{Kind, Problem};
 use super::stamp::NO_CACHE;
 
 const POLICY: &str =
-    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
 const PAGE: &str = include_str!("../../../web-ui/index.html");
 const SCRIPT: &str = include_str!("../../../web-ui/app.js");
 const CONSUMER: &str = include_str!("../../../web-ui/consumer.js");
+const SESSION: &str = include_str!("../../../web-ui/session.js");
 const ICON: &str = include_str!("../../../web-ui/icon.svg");
 const STYLE: &str = include_str!("../../../web-ui/style.css");
 
@@ -38,6 +39,7 @@ pub(crate) async fn file(
     let (media, text) = match name.as_str() {
         "app.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "consumer.js" => ("text/javascript; charset=utf-8", CONSUMER),
+        "session.js" => ("text/javascript; charset=utf-8", SESSION),
         "icon.svg" => ("image/svg+xml", ICON),
         "style.css" => ("text/css; charset=utf-8", STYLE),
         _ => return Err(Problem::new(Kind::NOT_FOUND, "the page has no such part").into()),

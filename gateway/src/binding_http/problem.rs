@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use handler_host::{Fault, HandlerError};
@@ -21,6 +21,8 @@ use crate::interaction::InteractionError;
 
 /// Media type of every error body.
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// How a token can be shown (RFC 9110 section 11.6.1).
+const CHALLENGES: [&str; 2] = ["Bearer realm=\"tidegate\"", "Basic realm=\"tidegate\", charset=\"UTF-8\""];
 /// `type` is this and the kind's name.
 const TYPE_PREFIX: &str = "urn:tidegate:problem:";
 /// What `Retry-After` says where nothing better is known.
@@ -49,6 +51,7 @@ macro_rules! kinds {
 kinds! {
     BAD_REQUEST = BAD_REQUEST, "bad-request", "The request cannot be read";
     INVALID_INPUT = BAD_REQUEST, "invalid-input", "The input does not fit";
+    UNAUTHORIZED = UNAUTHORIZED, "unauthorized", "A token is needed";
     FORBIDDEN = FORBIDDEN, "forbidden", "Not permitted";
     CROSS_ORIGIN = FORBIDDEN, "cross-origin", "A page of another origin may not change anything here";
     NOT_FOUND = NOT_FOUND, "not-found", "There is nothing here";
@@ -62,6 +65,7 @@ kinds! {
     TOO_LARGE = PAYLOAD_TOO_LARGE, "too-large", "The body is too large";
     UNSUPPORTED = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Not taken in this format";
     MISDIRECTED = MISDIRECTED_REQUEST, "misdirected", "Not the host that was asked for";
+    TOO_MANY_GUESSES = TOO_MANY_REQUESTS, "too-many-guesses", "Too many wrong credentials";
     HEADERS_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "The headers are too large";
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "The gateway failed";
     HANDLER_FAILED = INTERNAL_SERVER_ERROR, "handler-failed", "The handler failed";
@@ -86,13 +90,22 @@ pub(crate) struct Problem {
     retry_after: Option<Duration>,
     allow: Option<Methods>,
     close: bool,
+    without_basic: bool,
 }
 
 impl Problem {
     /// A problem of `kind`; `detail` is one sentence for this occurrence.
     pub(crate) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         let retry_after = (kind.status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_DEFAULT);
-        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after, allow: None, close: false }
+        Self {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after,
+            allow: None,
+            close: false,
+            without_basic: false,
+        }
     }
 
     /// 405 with what is allowed.
@@ -120,6 +133,11 @@ impl Problem {
     /// The connection cannot be used again: part of the request is still on its way.
     pub(crate) fn closing(self) -> Self {
         Self { close: true, ..self }
+    }
+
+    /// Of the ways to show a token the one is left out for which a browser has a window of its own.
+    pub(crate) fn without_basic(self, without_basic: bool) -> Self {
+        Self { without_basic, ..self }
     }
 
     #[cfg(test)]
@@ -155,6 +173,10 @@ impl Problem {
         if let Some(after) = self.retry_after {
             // Whole seconds, never 0: a client that takes 0 at its word would spin.
             headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        }
+        if self.kind == Kind::UNAUTHORIZED {
+            let ways = if self.without_basic { &CHALLENGES[..1] } else { &CHALLENGES };
+            headers.extend(ways.iter().map(|way| (WWW_AUTHENTICATE, HeaderValue::from_static(way))));
         }
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -58,7 +58,7 @@ fn chosen(http: &Shared, target: Target, request: Request) -> Result<Chosen, Ans
         // Most reads of sensors end here, without a message to the Thing and without a future.
         _ => match target.thing.good_reading(&target.name) {
             Some(reading) => Ok(Chosen::Answered(response(reading))),
-            None => Ok(Chosen::Read(target, context(request.uri())?)),
+            None => Ok(Chosen::Read(target, context(&request)?)),
         },
     }
 }
@@ -96,7 +96,7 @@ fn response(reading: Reading) -> Response {
 }
 
 async fn write(http: Shared, target: Target, request: Request, media: Option<Arc<str>>) -> Answer {
-    let context = context(request.uri())?;
+    let context = context(&request)?;
     let input = body::input(request, media.as_deref().unwrap_or(MEDIA_JSON), &http.body_limits()).await?;
     let input = input.ok_or_else(|| Problem::new(Kind::INVALID_INPUT, "a value is expected in the body"))?;
     target.thing.write_property(&target.name, input, &context).await?;
@@ -114,7 +114,7 @@ pub(crate) async fn all(State(http): State<Shared>, target: Target, request: Req
     if offers(request.headers(), MEDIA_JSON, observable)? == EVENT_STREAM {
         return observe::stream(&http, &target.thing, Observed::AllProperties, &request);
     }
-    let body = target.thing.read_all_properties(&context(request.uri())?).await?;
+    let body = target.thing.read_all_properties(&context(&request)?).await?;
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
@@ -129,7 +129,7 @@ fn methods_of_all(description: &Description) -> Methods {
 }
 
 async fn write_multiple(http: &Shared, target: &Target, request: Request) -> Answer {
-    let context = context(request.uri())?;
+    let context = context(&request)?;
     match body::input(request, MEDIA_JSON, &http.body_limits()).await? {
         Some(Payload::Json(Value::Object(values))) => {
             target.thing.write_multiple_properties(values, &context).await?;

@@ -1,7 +1,7 @@
 //! Server-Sent Events (WHATWG HTML section 9.2; WoT Profile, HTTP SSE).
 //!
 //! `event:` is the affordance's name, `data:` its value, `id:` the Thing's own sequence. What the Profile has no event for
-//! (a gap, a lapsed reading, a sign of life) is a comment. A stream ends at the shutdown, with its Thing, or with its client.
+//! (a gap, a lapsed reading, a sign of life) is a comment. A stream ends at the shutdown, with its Thing, with its client, or with what let it in.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -13,6 +13,7 @@ use futures_util::stream::unfold;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::access::Stay;
 use crate::exposed_thing::{Notification, Observation, ObservedItem};
 
 /// Media type of a stream.
@@ -23,14 +24,16 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 struct Stream {
     observation: Observation,
     shutdown: watch::Receiver<bool>,
+    /// The token or the session of who observes.
+    stay: Stay,
     heartbeat: Interval,
 }
 
 /// The body of a stream. It holds no task of its own: it is dropped with its connection.
-pub(crate) fn body(observation: Observation, shutdown: watch::Receiver<bool>) -> Body {
+pub(crate) fn body(observation: Observation, shutdown: watch::Receiver<bool>, stay: Stay) -> Body {
     let mut heartbeat = interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let stream = Stream { observation, shutdown, heartbeat };
+    let stream = Stream { observation, shutdown, stay, heartbeat };
     Body::from_stream(unfold(stream, |mut stream| async move {
         let chunk = stream.next().await?;
         Some((Ok::<_, Infallible>(chunk), stream))
@@ -43,6 +46,7 @@ impl Stream {
             biased;
             // An error says that the servient is gone.
             _ = self.shutdown.wait_for(|down| *down) => None,
+            () = self.stay.ended() => None,
             item = self.observation.next() => item.map(|item| encode(&item)),
             // The first tick is at once: the client sees that the stream is open.
             _ = self.heartbeat.tick() => Some(Bytes::from_static(b":\n\n")),

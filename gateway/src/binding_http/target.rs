@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Query, RawPathParams};
-use axum::http::Uri;
+use axum::extract::{FromRequestParts, Query, RawPathParams, Request};
 use axum::http::request::Parts;
+use axum::http::{Extensions, Uri};
 use uuid::Uuid;
 
 use super::Shared;
 use super::methods::Answered;
 use super::problem::{Kind, Problem};
+use crate::access::Principal;
 use crate::exposed_thing::ExposedThing;
 use crate::interaction::{AffordanceKind, Context, InteractionError};
 
@@ -67,8 +68,14 @@ fn handler_of(thing: &ExposedThing) -> Result<Arc<ExposedThing>, InteractionErro
 }
 
 /// What an interaction carries beside its input.
-pub(crate) fn context(uri: &Uri) -> Result<Context, Problem> {
-    Ok(Context { uri_variables: query(uri)?, ..Context::anonymous() })
+pub(crate) fn context(request: &Request) -> Result<Context, Problem> {
+    let caller = principal(request.extensions()).caller();
+    Ok(Context { uri_variables: query(request.uri())?, ..Context::of(caller) })
+}
+
+/// Who was let in.
+pub(crate) fn principal(extensions: &Extensions) -> Principal {
+    extensions.get().copied().unwrap_or_default()
 }
 
 /// The arguments of the query; of one that is given twice the last counts.

@@ -1,5 +1,6 @@
 //! The whole router, by `oneshot` and over real sockets, with native Things behind it.
 
+mod access;
 mod bed;
 mod connections;
 mod crowds;
@@ -7,4 +8,5 @@ mod descriptions;
 mod interactions;
 mod refusals;
 mod routes;
+mod sessions;
 mod streams;

@@ -57,7 +57,7 @@ fn document(http: &Http, thing: &ExposedThing, parts: &Parts) -> Arc<Document> {
     let languages = td::languages(&description.thing);
     let language = negotiate::language(&parts.headers, &languages);
     let origin = origin(http.servient.config(), parts);
-    let reader = Reader { origin: &origin, language };
+    let reader = Reader { origin: &origin, language, protected: http.servient.access().is_protected() };
     let state = DocumentState { description: Arc::clone(&description), surroundings: 0 };
     http.descriptions.get(thing.path(), &state, reader, || {
         td::describe(thing, &description, reader, http.servient.config()).to_value()
@@ -93,7 +93,7 @@ pub(crate) async fn directory(State(http): State<Shared>, request: Request) -> A
     let (parts, _) = request.into_parts();
     let media = accepted(&parts.headers, &[MEDIA_TD, MEDIA_JSON, MEDIA_LD])?;
     let origin = origin(http.servient.config(), &parts);
-    let reader = Reader { origin: &origin, language: None };
+    let reader = Reader { origin: &origin, language: None, protected: http.servient.access().is_protected() };
     let surroundings = *http.servient.things_changed().borrow();
     let description = http.servient.directory();
     let state = DocumentState { description: Arc::clone(&description), surroundings };

@@ -23,6 +23,7 @@ use super::hub::{ConsumerId, Hub, true_now};
 use super::message::Message;
 use super::outbox::{Outbox, Queued};
 use super::tls::TlsRelay;
+use crate::access::Principal;
 use crate::config::Broker;
 use connection::{NoRoom, Polling, options, publish};
 
@@ -474,6 +475,7 @@ async fn work(
             payload: asked.publish.payload.clone(),
             response_topic: properties.response_topic,
             correlation: properties.correlation_data,
+            from: Principal::Broker,
         };
         // What came of it was told where it can be told.
         let _told = commands.execute(&publish, consumer).await;

@@ -17,6 +17,7 @@ use super::filter::is_topic;
 use super::hub::{ConsumerId, Hub};
 use super::message::{Kind, Message, PROBLEM, Reply};
 use super::topics::{Asked, Topics};
+use crate::access::{Access, Decision, Operation, Principal};
 use crate::binding_http::{problem::Problem, status};
 use crate::exposed_thing::{ActionState, ActionStatus, ExposedThing, Invoked};
 use crate::interaction::{AffordanceKind, Context, InteractionError, Payload};
@@ -32,6 +33,8 @@ pub(crate) struct Publish {
     pub(crate) payload: Bytes,
     pub(crate) response_topic: Option<String>,
     pub(crate) correlation: Option<Bytes>,
+    /// Who asks.
+    pub(crate) from: Principal,
 }
 
 /// Why a publish was refused, in the few words that an acknowledgement has (MQTT 5.0 section 3.4.2.1).
@@ -106,6 +109,33 @@ impl Commands {
         self.servient.config().limits.body_bytes_max
     }
 
+    /// Whether `from` may hear what is published under `topic`, or under a filter.
+    pub(crate) fn lets_hear(&self, from: Principal, topic: &str) -> bool {
+        let (thing, affordance) = self.topics.told(topic);
+        self.access().decide(from, Operation::Observe, thing, affordance) == Decision::Allow
+    }
+
+    /// Who may ask.
+    pub(crate) fn access(&self) -> &Arc<Access> {
+        self.servient.access()
+    }
+
+    /// Whether `from` may do this now, which may be long after it was let in.
+    fn check(&self, asked: Asked<'_>, from: Principal) -> Result<(), InteractionError> {
+        let (operation, thing, name) = match asked {
+            Asked::Write { thing, name } => (Operation::Write, thing, name),
+            Asked::Invoke { thing, name } => (Operation::Invoke, thing, name),
+            Asked::Cancel { thing, name } => (Operation::Cancel, thing, name),
+        };
+        match self.access().decide(from, operation, Some(thing), Some(name)) {
+            Decision::Allow => Ok(()),
+            Decision::SignIn => Err(InteractionError::Forbidden { detail: "a token is needed".to_owned() }),
+            Decision::Refuse => {
+                Err(InteractionError::Forbidden { detail: "this is not permitted to who asks".to_owned() })
+            }
+        }
+    }
+
     /// Does what `publish` asks for; `from` is who gets the answer.
     ///
     /// # Errors
@@ -116,10 +146,11 @@ impl Commands {
         };
         let topic = publish.response_topic.as_deref().filter(|topic| is_topic(topic)).map(Arc::from);
         let answers = Answers { hub: Arc::clone(&self.hub), to: from, topic, correlation: publish.correlation.clone() };
-        let done = match asked {
-            Asked::Write { thing, name } => self.write(thing, name, &publish.payload, &answers).await,
-            Asked::Invoke { thing, name } => self.invoke(thing, name, &publish.payload, &answers).await,
-            Asked::Cancel { thing, name } => self.cancel(thing, name, &publish.payload, &answers).await,
+        let done = match (self.check(asked, publish.from), asked) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Asked::Write { thing, name }) => self.write(thing, name, publish, &answers).await,
+            (Ok(()), Asked::Invoke { thing, name }) => self.invoke(thing, name, publish, &answers).await,
+            (Ok(()), Asked::Cancel { thing, name }) => self.cancel(thing, name, publish, &answers).await,
         };
         done.map_err(|error| {
             self.refused(asked, &error, &answers);
@@ -127,22 +158,22 @@ impl Commands {
         })
     }
 
-    async fn write(&self, thing: &str, name: &str, payload: &Bytes, to: &Answers) -> Result<(), InteractionError> {
+    async fn write(&self, thing: &str, name: &str, asked: &Publish, to: &Answers) -> Result<(), InteractionError> {
         let thing = self.servient.thing(thing)?;
         let media = thing.description().properties.get(name).and_then(|property| property.schema.media.clone());
-        let input = self.input(payload, media.as_deref())?;
+        let input = self.input(&asked.payload, media.as_deref())?;
         let input = input.ok_or_else(|| InteractionError::invalid("a value is expected in the payload".to_owned()))?;
-        thing.write_property(name, input, &Context::anonymous()).await?;
+        thing.write_property(name, input, &Context::of(asked.from.caller())).await?;
         to.answer(204, super::message::JSON, "null");
         Ok(())
     }
 
-    async fn invoke(&self, thing: &str, name: &str, payload: &Bytes, to: &Answers) -> Result<(), InteractionError> {
+    async fn invoke(&self, thing: &str, name: &str, asked: &Publish, to: &Answers) -> Result<(), InteractionError> {
         let thing = self.servient.thing(thing)?;
         let description = thing.description();
         let media = description.actions.get(name).and_then(|action| action.input.as_ref()?.media.clone());
-        let input = self.input(payload, media.as_deref())?;
-        match thing.invoke_action(name, input, Context::anonymous()).await? {
+        let input = self.input(&asked.payload, media.as_deref())?;
+        match thing.invoke_action(name, input, Context::of(asked.from.caller())).await? {
             Invoked::Done(output) => {
                 let (status, body) = output.map_or((204, Bytes::from_static(b"null")), |output| (200, output));
                 to.answer(status, super::message::JSON, body);
@@ -157,14 +188,14 @@ impl Commands {
         Ok(())
     }
 
-    async fn cancel(&self, thing: &str, name: &str, payload: &Bytes, to: &Answers) -> Result<(), InteractionError> {
+    async fn cancel(&self, thing: &str, name: &str, asked: &Publish, to: &Answers) -> Result<(), InteractionError> {
         let thing = self.servient.thing(thing)?;
         if !thing.description().actions.contains_key(name) {
             let (thing, name) = (thing.name().to_string(), name.to_owned());
             return Err(InteractionError::UnknownAffordance { thing, kind: AffordanceKind::Action, name });
         }
         // The id as it is, or as a JSON string.
-        let text = String::from_utf8_lossy(payload.get(..payload.len().min(64)).unwrap_or_default());
+        let text = String::from_utf8_lossy(asked.payload.get(..asked.payload.len().min(64)).unwrap_or_default());
         let id = text.trim().trim_matches('"');
         let unknown = || InteractionError::UnknownActionInstance { id: id.chars().take(40).collect() };
         thing.cancel_action(name, Uuid::try_parse(id).map_err(|_| unknown())?).await?;

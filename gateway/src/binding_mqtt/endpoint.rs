@@ -18,6 +18,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use super::command::Commands;
 use super::hub::{ConsumerId, Hub, true_now};
+use crate::access::Principal;
 use crate::config::MqttLimits;
 use crate::room::{Room, accept};
 use session::{Caller, Session};
@@ -61,7 +62,12 @@ pub(super) async fn serve(
     // Nothing is ever sent: it ends with this future, and the sessions with it.
     let (_serving, serving) = watch::channel(());
     accept(listener, &room, &[], true_now(&mut stop), |stream, peer, seat| {
-        tokio::spawn(admit(Arc::clone(&endpoint), stream, Caller { peer, seat: Arc::new(seat) }, serving.clone()));
+        tokio::spawn(admit(
+            Arc::clone(&endpoint),
+            stream,
+            Caller { peer, principal: Principal::Anonymous, seat: Arc::new(seat) },
+            serving.clone(),
+        ));
     })
     .await;
     true_now(&mut closed).await;

@@ -95,6 +95,7 @@ impl Feed {
             .and_then(|handler| handler.observe(Observed::Property("status".to_owned()), None).ok());
         let mut actions = self.thing.action_changes();
         let mut described = self.thing.description_changed();
+        let mut protection = self.servient.access().protection();
         self.describe();
         loop {
             self.say_how_it_stands();
@@ -120,6 +121,8 @@ impl Feed {
                     self.ask_for_first_readings();
                 }
                 Some(missing) = self.asked.join_next() => self.first_reading(missing.ok().flatten()),
+                // An error: it will not change again.
+                Ok(()) = protection.changed() => self.describe(),
                 () = true_now(&mut stop) => break,
             }
         }
@@ -241,7 +244,8 @@ impl Feed {
         self.lapsed.retain(|property| description.properties.contains_key(property));
         self.first_readings = Instant::now().checked_add(FIRST_READING_MAX);
         let origin = self.servient.own_origin();
-        let reader = td::Reader { origin: &origin, language: None };
+        let protected = self.servient.access().is_protected();
+        let reader = td::Reader { origin: &origin, language: None, protected };
         let document = td::describe(&self.thing, &description, reader, self.servient.config());
         self.hub.publish(Message::new(root, document.to_value().to_string(), Kind::Retained).of_type(TD));
     }

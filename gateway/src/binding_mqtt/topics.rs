@@ -68,6 +68,14 @@ impl Topics {
         ["properties/+/set", "actions/+", "actions/+/cancel"].map(|rest| format!("{}/things/+/{rest}", self.prefix))
     }
 
+    /// Of which Thing, and of which of its affordances, `topic` tells; a filter is taken by what it names.
+    pub(crate) fn told<'a>(&self, topic: &'a str) -> (Option<&'a str>, Option<&'a str>) {
+        let below = topic.strip_prefix(&*self.prefix).and_then(|rest| rest.strip_prefix("/things/"));
+        let mut levels = below.into_iter().flat_map(|rest| rest.splitn(4, '/'));
+        let name = |level: &&str| !matches!(*level, "+" | "#");
+        (levels.next().filter(name), levels.nth(1).filter(name))
+    }
+
     /// What a publish to `topic` asks for; `None`: it is no topic that takes anything.
     pub(crate) fn asked<'a>(&self, topic: &'a str) -> Option<Asked<'a>> {
         let rest = topic.strip_prefix(&*self.prefix)?.strip_prefix("/things/")?;
@@ -98,6 +106,11 @@ mod tests {
         {
             assert_eq!(topics.asked(other), None, "{other}");
         }
+        assert_eq!(topics.told(&topics.property(thing, name)), (Some(thing), Some(name)));
+        assert_eq!(topics.told(&topics.action_status(thing, name)), (Some(thing), Some(name)));
+        assert_eq!(topics.told(&topics.status(thing)), (Some(thing), None));
+        assert_eq!(topics.told("tidegate/lab/things/+/properties/on"), (None, Some("on")));
+        assert_eq!(topics.told("#"), (None, None));
         assert_eq!(topics.asked("tidegate/lab/things/a/actions/b/cancel/c"), None);
         assert_eq!(topics.asked(&topics.status(thing)), None);
     }

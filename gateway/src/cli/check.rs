@@ -1,17 +1,35 @@
 //! `tidegate check`: every fault of a configuration, or a summary of what would run.
 
-use super::{Check, Failure, console, serve};
+use super::{Check, Failure, console, serve, token};
+use crate::access::TokenFile;
 use crate::config::Tree;
 
 pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
-    let tree = serve::load(&arguments.config)?;
-    console::print(summary(&tree))
+    let tree = serve::load(&arguments.config, arguments.data_dir.as_deref())?;
+    let data_dir = serve::data_dir(arguments.data_dir.clone(), &tree.config);
+    let file = token::file_of(&tree.config, &data_dir);
+    console::print(summary(&tree, &access(&file)))
 }
 
-fn summary(tree: &Tree) -> String {
+/// One line on who may ask.
+fn access(file: &TokenFile) -> String {
+    let path = file.path().display();
+    match file.tokens().map(|tokens| tokens.map_or(0, |tokens| tokens.len())) {
+        Err(error) => format!("Access: cannot be said, {path} {error}."),
+        Ok(0) => format!(
+            "Access: open to every program and user of this machine, and to nobody else: there is no token in {path} \
+             (`tidegate token new`)."
+        ),
+        Ok(1) => format!("Access: every request needs the token of {path}."),
+        Ok(tokens) => format!("Access: every request needs one of the {tokens} tokens of {path}."),
+    }
+}
+
+fn summary(tree: &Tree, access: &str) -> String {
     let config = &tree.config;
     let count = tree.declarations.len();
     let mut lines = vec![format!("The configuration is sound: {} would listen on {}.", config.title, config.listen)];
+    lines.push(access.to_owned());
     if config.board_simulated {
         lines.push("The board is simulated.".to_owned());
     }
@@ -41,8 +59,11 @@ mod tests {
         let lamp = "handler = \"relay\"\n[grants.a]\nkind = \"sysfs\"\npath = \"/proc/stat\"".to_owned();
         let things = [("lamp.toml".into(), lamp), ("x-long-name.toml".into(), "handler = \"relay\"".to_owned())];
         let tree = parse_tree((Path::new("t.toml"), ""), &things).unwrap();
-        let expected = "The configuration is sound: Tidegate would listen on 127.0.0.1:8080.\n2 Things:\n  \
+        let expected = "The configuration is sound: Tidegate would listen on 127.0.0.1:8080.\n\
+                        Access: open to every program and user of this machine, and to nobody else: there is no token in \
+                        /d/token (`tidegate token new`).\n2 Things:\n  \
                         lamp         relay.wasm, a\n  x-long-name  relay.wasm, nothing granted";
-        assert_eq!(summary(&tree), expected);
+        let access = access(&TokenFile::at("/d/token".into()));
+        assert_eq!(summary(&tree, &access), expected);
     }
 }

@@ -17,6 +17,12 @@ pub(super) fn print(text: impl fmt::Display) -> Result<(), Failure> {
     }
 }
 
+/// Says something beside the outcome, to standard error.
+pub(super) fn note(text: impl fmt::Display) {
+    // With standard error gone there is nobody left to tell.
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
 /// Prints a failure to standard error: `error:`, its causes, `hint:`.
 pub fn report(failure: &Failure) {
     // With standard error gone there is nobody left to tell; the exit code still says it.

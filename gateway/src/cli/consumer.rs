@@ -2,6 +2,8 @@
 //!
 //! Knows URLs and bytes, no Thing Description. TLS is left to a proxy: an https URL is refused with that reason.
 
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +21,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Admission compiles the component: on a small machine that takes its time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// What this command shows: set once, by the command or by its first request.
+static CREDENTIALS: OnceLock<Credentials> = OnceLock::new();
+/// The environment's variable with the token.
+const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
+
 /// A request's answer, whole.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -29,9 +36,55 @@ pub(super) struct Answer {
 /// A body and its content type.
 pub(super) type Body = (&'static str, Bytes);
 
+/// The token that a command shows, and to which gateway: a description that leads elsewhere does not get it.
+#[derive(Debug)]
+pub(super) struct Credentials {
+    authority: String,
+    /// The header's value, marked as sensitive.
+    bearer: Option<header::HeaderValue>,
+}
+
+impl Credentials {
+    /// From the first line of `file`, else from the environment; none is no failure.
+    pub(super) fn of(gateway: &Uri, file: Option<&Path>) -> Result<Self, Failure> {
+        let text = match file {
+            Some(file) => Some(std::fs::read_to_string(file).map_err(|error| {
+                Failure::caused(Exit::Usage, format!("cannot read the token in {}", file.display()), &error)
+                    .with_hint("a file with the token, that is, what `tidegate token new` printed")
+            })?),
+            None => std::env::var(TOKEN_VARIABLE).ok(),
+        };
+        let token =
+            text.as_deref().and_then(|text| text.lines().next()).map(str::trim).filter(|token| !token.is_empty());
+        let bearer = token.map(|token| header::HeaderValue::try_from(format!("Bearer {token}"))).transpose();
+        let mut bearer = bearer.map_err(|_| Failure::new(Exit::Usage, "the token has characters that none has"))?;
+        if let Some(bearer) = &mut bearer {
+            bearer.set_sensitive(true);
+        }
+        Ok(Self { authority: check(gateway)?, bearer })
+    }
+
+    /// This command shows them, unless it shows others already.
+    pub(super) fn show(self) {
+        CREDENTIALS.get_or_init(|| self);
+    }
+
+    fn of_request(&self, authority: &str) -> Option<header::HeaderValue> {
+        self.bearer.clone().filter(|_| self.authority == authority)
+    }
+}
+
 /// Sends one request and reads the whole answer, whatever its status.
 pub(super) async fn request(method: Method, url: &Uri, body: Option<Body>) -> Result<Answer, Failure> {
     let authority = check(url)?;
+    let credentials = match CREDENTIALS.get() {
+        Some(credentials) => credentials,
+        None => {
+            // A command begins with the gateway that it was told.
+            let of_environment = Credentials::of(url, None)?;
+            CREDENTIALS.get_or_init(|| of_environment)
+        }
+    };
     let unreachable = |error: &(dyn std::error::Error + 'static)| {
         Failure::caused(Exit::Unreachable, format!("cannot reach the gateway at {authority}"), error)
             .with_hint("is it running? `--gateway` says where to look, such as http://127.0.0.1:8080")
@@ -44,7 +97,8 @@ pub(super) async fn request(method: Method, url: &Uri, body: Option<Body>) -> Re
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
     let connection = tokio::spawn(connection);
     let exchange = async {
-        let request = build(method, url, &authority, body).map_err(|error| unreachable(&error))?;
+        let mut request = build(method, url, &authority, body).map_err(|error| unreachable(&error))?;
+        request.headers_mut().extend(credentials.of_request(&authority).map(|bearer| (header::AUTHORIZATION, bearer)));
         let response = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
         let status = response.status();
         let collected = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
@@ -128,6 +182,17 @@ mod tests {
             assert_eq!(resolve(&base, reference).unwrap().to_string(), expected, "{reference}");
         }
         assert!(resolve(&base, "/a b").is_none());
+    }
+
+    #[test]
+    fn a_token_goes_to_the_gateway_that_was_named_and_nowhere_else() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "  tg_x \nsecond line\n").unwrap();
+        let credentials = Credentials::of(&"http://pi:8080".parse().unwrap(), Some(file.path())).unwrap();
+        assert_eq!(credentials.of_request("pi:8080").unwrap(), "Bearer tg_x");
+        assert_eq!(credentials.of_request("evil:8080"), None);
+        assert!(!format!("{credentials:?}").contains("tg_x"));
+        assert!(Credentials::of(&"http://pi".parse().unwrap(), Some(Path::new("/none"))).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{Demo, Exit, Failure, console, serve};
+use super::{Demo, Exit, Failure, console, serve, token};
 use crate::{
     config::{self, Config, ConfigFaults, Tree},
     gateway::Options,
@@ -44,7 +44,14 @@ pub(super) fn demo(arguments: Demo) -> Result<(), Failure> {
     tree.config.mqtt.listen = Some(arguments.mqtt_listen);
     let handlers_dir = arguments.handlers.unwrap_or_else(serve::default_handlers_dir);
     let handlers_dir = HANDLERS_DIR.get_or_init(|| handlers_dir).clone();
-    serve::run(Options { tree, data_dir, handlers_dir, ready: Some(print_what_to_try) })
+    let token_file = token::file_of(&tree.config, &data_dir);
+    let tokens = token::tokens(&token_file)?;
+    if tokens.is_some() {
+        console::note(
+            "This demo has a token: the commands below need `-H \"Authorization: Bearer $TOKEN\"`, or `-u x -P \"$TOKEN\"`.",
+        );
+    }
+    serve::run(Options { tree, data_dir, handlers_dir, token_file, tokens, ready: Some(print_what_to_try) })
 }
 
 /// The demo's configuration; `sys` is where sysfs is mounted.

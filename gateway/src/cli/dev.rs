@@ -207,6 +207,7 @@ impl<'a> Session<'a> {
             thing: self.arguments.thing.clone(),
             file: built.component.clone(),
             gateway: self.arguments.gateway.clone(),
+            token_file: None,
             approve: self.arguments.approve,
             expect: None,
         };

@@ -6,12 +6,12 @@
 use std::io::Read as _;
 
 use bytes::Bytes;
-use hyper::{Method, Uri};
+use hyper::{Method, StatusCode, Uri};
 use serde_json::Value;
 
 use super::{
     Exit, Failure, Push, console,
-    consumer::{self, Answer},
+    consumer::{self, Answer, Credentials},
     serve,
 };
 
@@ -20,6 +20,9 @@ const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 
 pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
     let component = read_component(&arguments.file)?;
+    if let Some(file) = &arguments.token_file {
+        Credentials::of(&thing_url(&arguments.gateway, arguments.thing.as_str())?, Some(file))?.show();
+    }
     let result = serve::runtime()?.block_on(replace(arguments, component))?;
     console::print(console::table(&rows_of(&result)))
 }
@@ -116,10 +119,14 @@ fn refusal(answer: &Answer) -> Failure {
                 .map_or(description.clone(), |field| format!("{field}: {description}")),
         )
     });
-    Failure {
-        causes: text(&problem, "detail").into_iter().chain(errors).collect(),
-        ..Failure::new(Exit::Refused, format!("the gateway refused ({}): {title}", answer.status.as_u16()))
-    }
+    let refused = Failure::new(Exit::Refused, format!("the gateway refused ({}): {title}", answer.status.as_u16()));
+    let refused = match answer.status {
+        StatusCode::UNAUTHORIZED => {
+            refused.with_hint("name a file with the token by --token-file, or set TIDEGATE_TOKEN")
+        }
+        _ => refused,
+    };
+    Failure { causes: text(&problem, "detail").into_iter().chain(errors).collect(), ..refused }
 }
 
 fn controlled_by(thing: &Value) -> Option<&str> {

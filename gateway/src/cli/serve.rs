@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Failure, Serve};
+use super::{Exit, Failure, Serve, token};
 use crate::{
-    config::{self, ConfigFaults, Tree},
+    config::{self, Config, ConfigFaults, Tree},
     gateway::{self, Options, StartupError},
     store::StoreError,
 };
@@ -15,26 +15,33 @@ const HANDLERS_INSTALLED: &str = "/usr/share/tidegate/handlers";
 const DATA_DIR: &str = "/var/lib/tidegate";
 
 pub(super) fn serve(arguments: Serve) -> Result<(), Failure> {
-    let tree = load(&arguments.config)?;
-    run(options(arguments, tree, std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))?)
+    let tree = load(&arguments.config, arguments.data_dir.as_deref())?;
+    let data_dir = data_dir(arguments.data_dir.clone(), &tree.config);
+    run(options(arguments, tree, data_dir)?)
 }
 
-/// The command line wins over the file; `state_directory` is systemd's (`StateDirectory=` of the unit).
-fn options(arguments: Serve, mut tree: Tree, state_directory: Option<PathBuf>) -> Result<Options, Failure> {
+/// The command line wins over the file, and the file over systemd (`StateDirectory=` of the unit).
+pub(super) fn data_dir(written: Option<PathBuf>, config: &Config) -> PathBuf {
+    chosen_data_dir(written, config, std::env::var_os("STATE_DIRECTORY").map(PathBuf::from))
+}
+
+fn chosen_data_dir(written: Option<PathBuf>, config: &Config, state_directory: Option<PathBuf>) -> PathBuf {
+    written.or_else(|| config.data_dir.clone()).or(state_directory).unwrap_or_else(|| DATA_DIR.into())
+}
+
+/// The command line wins over the file.
+fn options(arguments: Serve, mut tree: Tree, data_dir: PathBuf) -> Result<Options, Failure> {
+    let token_file = token::file_of(&tree.config, &data_dir);
+    let tokens = token::tokens(&token_file)?;
     for listen in arguments.listen.iter().chain(&arguments.mqtt_listen) {
-        config::check_listen(*listen, tree.config.insecure_allow_remote)
+        config::check_listen(*listen, tokens.is_some())
             .map_err(|(what, hint)| Failure::new(Exit::Usage, what).with_hint(hint))?;
     }
     tree.config.listen = arguments.listen.unwrap_or(tree.config.listen);
     tree.config.mqtt.listen = arguments.mqtt_listen.or(tree.config.mqtt.listen);
-    let data_dir = arguments.data_dir.or_else(|| tree.config.data_dir.clone()).or(state_directory);
     let handlers_dir = arguments.handlers.or_else(|| tree.config.handlers_dir.clone());
-    Ok(Options {
-        data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),
-        handlers_dir: handlers_dir.unwrap_or_else(default_handlers_dir),
-        tree,
-        ready: None,
-    })
+    let handlers_dir = handlers_dir.unwrap_or_else(default_handlers_dir);
+    Ok(Options { data_dir, handlers_dir, token_file, tokens, tree, ready: None })
 }
 
 /// `handlers` beside this program when there is one, else the installed place.
@@ -43,8 +50,11 @@ pub(super) fn default_handlers_dir() -> PathBuf {
     beside.filter(|folder| folder.is_dir()).unwrap_or_else(|| HANDLERS_INSTALLED.into())
 }
 
-pub(super) fn load(file: &Path) -> Result<Tree, Failure> {
-    config::load(file).map_err(|faults| faults_failure(&faults))
+/// `data_dir` is the one that the command line names.
+pub(super) fn load(file: &Path, written: Option<&Path>) -> Result<Tree, Failure> {
+    let protected =
+        |config: &Config| token::is_there(&token::file_of(config, &data_dir(written.map(Path::to_owned), config)));
+    config::load(file, protected).map_err(|faults| faults_failure(&faults))
 }
 
 pub(super) fn faults_failure(faults: &ConfigFaults) -> Failure {
@@ -103,25 +113,29 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_file_and_the_file_over_the_defaults() {
-        let mut tree = Tree::default();
-        assert_eq!(options(arguments(), tree.clone(), None).unwrap().data_dir, Path::new(DATA_DIR));
-        let from_systemd = options(arguments(), tree.clone(), Some("/s".into())).unwrap();
-        assert_eq!(from_systemd.data_dir, Path::new("/s"));
-        tree.config.data_dir = Some("/file".into());
-        tree.config.handlers_dir = Some("/h".into());
-        let from_file = options(arguments(), tree.clone(), Some("/s".into())).unwrap();
-        assert_eq!((from_file.data_dir, from_file.handlers_dir), ("/file".into(), "/h".into()));
-        let written = Serve { data_dir: Some("/cli".into()), listen: Some(([127, 0, 0, 1], 0).into()), ..arguments() };
-        let from_line = options(written, tree, None).unwrap();
-        assert_eq!((from_line.data_dir, from_line.tree.config.listen.port()), ("/cli".into(), 0));
+        let mut config = Config::default();
+        assert_eq!(chosen_data_dir(None, &config, None), Path::new(DATA_DIR));
+        assert_eq!(chosen_data_dir(None, &config, Some("/s".into())), Path::new("/s"));
+        config.data_dir = Some("/file".into());
+        assert_eq!(chosen_data_dir(None, &config, Some("/s".into())), Path::new("/file"));
+        assert_eq!(chosen_data_dir(Some("/cli".into()), &config, None), Path::new("/cli"));
+        let tree = Tree { config: Config { handlers_dir: Some("/h".into()), ..config }, ..Tree::default() };
+        let written = Serve { listen: Some(([127, 0, 0, 1], 0).into()), ..arguments() };
+        let options = options(written, tree, "/cli".into()).unwrap();
+        assert_eq!((options.handlers_dir, options.tree.config.listen.port()), ("/h".into(), 0));
+        assert_eq!(options.token_file.path(), Path::new("/cli/token"));
     }
 
     #[test]
-    fn a_remote_address_on_the_command_line_needs_the_files_acceptance() {
+    fn a_remote_address_on_the_command_line_needs_a_token() {
+        let folder = tempfile::tempdir().unwrap();
         let remote = || Serve { listen: Some(([0, 0, 0, 0], 8080).into()), ..arguments() };
-        let mut tree = Tree::default();
-        assert_eq!(options(remote(), tree.clone(), None).unwrap_err().exit, Exit::Usage);
-        tree.config.insecure_allow_remote = true;
-        assert!(options(remote(), tree, None).is_ok());
+        let started = || options(remote(), Tree::default(), folder.path().to_owned());
+        assert_eq!(started().unwrap_err().exit, Exit::Usage);
+        let file = token::file_of(&Config::default(), folder.path());
+        file.add(std::time::SystemTime::now()).unwrap();
+        assert_eq!(started().unwrap().tokens.unwrap().len(), 1);
+        std::fs::write(file.path(), "what?").unwrap();
+        assert_eq!(started().unwrap_err().exit, Exit::Configuration);
     }
 }

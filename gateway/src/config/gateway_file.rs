@@ -22,8 +22,11 @@ const TIMEOUT_MS_MAX: u64 = 3_600_000;
 /// The longest budget: a minute. A handler that computes longer answers `running`.
 const BUDGET_MS_MAX: u64 = 60_000;
 
+/// Whether a gateway of this configuration has a token, without which it listens on loopback only.
+pub(super) type Protected<'a> = &'a dyn Fn(&Config) -> bool;
+
 /// Reads the top table; relative paths are relative to `folder`, the file's own.
-pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
+pub(super) fn read(top: &Section<'_, '_>, folder: &Path, protected: Protected<'_>) -> Config {
     let fallback = Config::default();
     let mut config = Config {
         name: top.parsed("name", text).unwrap_or(fallback.name),
@@ -34,7 +37,7 @@ pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
         trusted_proxies: top.list("trusted-proxies", LIST_MAX, str::parse).unwrap_or_default(),
         data_dir: top.parsed("data-dir", |path| folder_path(folder, path)),
         handlers_dir: top.parsed("handlers-dir", |path| folder_path(folder, path)),
-        insecure_allow_remote: top.boolean("insecure-allow-remote").unwrap_or(false),
+        token_file: top.section("access").and_then(|section| access(section, folder)),
         log: top.section("log").map(log).unwrap_or_default(),
         limits: top.section("limits").map(limits).unwrap_or_default(),
         budgets: top.section("budgets").map(|section| budgets(section, Budgets::default())).unwrap_or_default(),
@@ -42,11 +45,14 @@ pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
         mqtt: Mqtt::default(),
         board_simulated: top.section("board").is_some_and(board),
     };
-    if let Err((what, hint)) = check_listen(config.listen, config.insecure_allow_remote) {
+    let protected = protected(&config);
+    if let Err((what, hint)) = check_listen(config.listen, protected) {
         top.fault("listen", &what, hint);
     }
-    config.mqtt =
-        top.section("mqtt").map(|section| mqtt(section, folder, config.insecure_allow_remote)).unwrap_or_default();
+    if top.value("insecure-allow-remote").is_some() {
+        top.fault("insecure-allow-remote", "there is access control now", LISTEN_HINT);
+    }
+    config.mqtt = top.section("mqtt").map(|section| mqtt(section, folder, protected)).unwrap_or_default();
     let in_topics = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if config.mqtt != Mqtt::default() && !config.name.chars().all(in_topics) {
         let hint = "it is a level of the gateway's MQTT topics and stands in URLs; `title` may be anything";
@@ -55,7 +61,14 @@ pub(super) fn read(top: &Section<'_, '_>, folder: &Path) -> Config {
     config
 }
 
-fn mqtt(section: Section<'_, '_>, folder: &Path, allow_remote: bool) -> Mqtt {
+/// `[access]`: where the tokens are.
+fn access(section: Section<'_, '_>, folder: &Path) -> Option<PathBuf> {
+    let token_file = section.parsed("token-file", |path| folder_path(folder, path));
+    section.finish();
+    token_file
+}
+
+fn mqtt(section: Section<'_, '_>, folder: &Path, protected: bool) -> Mqtt {
     let fallback = MqttLimits::default();
     let size = |key, range, fallback| section.integer(key, range).and_then(|n| n.try_into().ok()).unwrap_or(fallback);
     let connect_timeout = section.integer("connect-timeout-ms", (10, TIMEOUT_MS_MAX));
@@ -67,7 +80,7 @@ fn mqtt(section: Section<'_, '_>, folder: &Path, allow_remote: bool) -> Mqtt {
         },
         broker: section.section("broker").and_then(|section| broker(section, folder)),
     };
-    if let Some(Err((what, hint))) = mqtt.listen.map(|listen| check_listen(listen, allow_remote)) {
+    if let Some(Err((what, hint))) = mqtt.listen.map(|listen| check_listen(listen, protected)) {
         section.fault("listen", &what, hint);
     }
     section.finish();
@@ -92,6 +105,7 @@ fn broker(section: Section<'_, '_>, folder: &Path) -> Option<Broker> {
             .integer("keep-alive-s", (5, 3_600))
             .and_then(|seconds| seconds.try_into().ok())
             .unwrap_or(30),
+        commands: section.boolean("commands").unwrap_or(false),
         host: host.clone().unwrap_or_default(),
     };
     if !tls && broker.ca_file.is_some() {
@@ -114,17 +128,16 @@ fn host_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// A listen address beyond loopback needs `allow_remote`: until there is access control, whoever reaches the port owns
-/// the machine's actuators. `Err` is (what, hint).
-pub fn check_listen(address: SocketAddr, allow_remote: bool) -> Result<(), (String, &'static str)> {
-    if address.ip().is_loopback() || allow_remote {
+/// What makes an address beyond loopback one that can be listened on.
+const LISTEN_HINT: &str = "`tidegate token new` makes a token; with it every request needs it, and any address will do";
+
+/// A listen address beyond loopback needs a token: without one, whoever reaches the port owns the machine's actuators.
+/// `Err` is (what, hint).
+pub fn check_listen(address: SocketAddr, protected: bool) -> Result<(), (String, &'static str)> {
+    if address.ip().is_loopback() || protected {
         return Ok(());
     }
-    Err((
-        format!("{address} is reachable from other machines, and this version has no access control yet"),
-        "listen on 127.0.0.1 and let a proxy with a password stand in front, or accept the risk in writing with \
-         `insecure-allow-remote = true`",
-    ))
+    Err((format!("{address} is reachable from other machines, and there is no token"), LISTEN_HINT))
 }
 
 fn log(section: Section<'_, '_>) -> Log {

@@ -4,6 +4,7 @@
 //! is in the one error.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     fs::File,
     io::Read as _,
@@ -14,7 +15,9 @@ use things::Grant;
 use toml::de::DeTable;
 
 use super::{
-    Budgets, Config, ConfigFault, ConfigFaults, Declaration, declaration, fault::FaultLog, gateway_file,
+    Budgets, Config, ConfigFault, ConfigFaults, Declaration, declaration,
+    fault::FaultLog,
+    gateway_file::{self, Protected},
     section::Section,
 };
 use crate::names::{ThingName, sha256_hex};
@@ -33,10 +36,14 @@ pub struct Tree {
     pub declarations: BTreeMap<ThingName, Declaration>,
 }
 
-/// Reads `file` and the folder `things.d` beside it (which may be missing).
-pub fn load(file: &Path) -> Result<Tree, ConfigFaults> {
+/// Reads `file` and the folder `things.d` beside it (which may be missing). `protected` says whether there is a token for
+/// a gateway of this configuration, or why that cannot be said.
+pub fn load(file: &Path, protected: impl Fn(&Config) -> Result<bool, ConfigFault>) -> Result<Tree, ConfigFaults> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut faults = Vec::new();
+    let of_tokens = RefCell::new(None);
+    // A file of tokens that is not to be believed is a fault of its own, and no reason for another.
+    let protected = |config: &Config| protected(config).map_err(|fault| of_tokens.replace(Some(fault))).unwrap_or(true);
     let gateway = read_text(file).map_err(|fault| faults.push(fault)).unwrap_or_default();
     let things = match list_things(&folder.join("things.d")) {
         Ok(files) => files,
@@ -49,15 +56,16 @@ pub fn load(file: &Path) -> Result<Tree, ConfigFaults> {
         .into_iter()
         .filter_map(|path| read_text(&path).map_err(|fault| faults.push(fault)).ok().map(|text| (path, text)))
         .collect();
-    let tree = parse_into(&mut faults, (file, &gateway), &things);
+    let tree = parse_into(&mut faults, (file, &gateway), &things, &protected);
+    faults.extend(of_tokens.into_inner());
     ConfigFaults::check(faults)?;
     Ok(tree)
 }
 
-/// The same from texts: the gateway's file and each declaration, with the paths that messages name.
+/// The same from texts, for a gateway without a token: its file and each declaration, with the paths that messages name.
 pub fn parse_tree(gateway: (&Path, &str), things: &[(PathBuf, String)]) -> Result<Tree, ConfigFaults> {
     let mut faults = Vec::new();
-    let tree = parse_into(&mut faults, gateway, things);
+    let tree = parse_into(&mut faults, gateway, things, &|_| false);
     ConfigFaults::check(faults)?;
     Ok(tree)
 }
@@ -73,10 +81,15 @@ pub fn parse_declaration(path: &Path, text: &str, budgets: Budgets) -> Result<De
     }
 }
 
-fn parse_into(faults: &mut Vec<ConfigFault>, gateway: (&Path, &str), things: &[(PathBuf, String)]) -> Tree {
+fn parse_into(
+    faults: &mut Vec<ConfigFault>,
+    gateway: (&Path, &str),
+    things: &[(PathBuf, String)],
+    protected: Protected<'_>,
+) -> Tree {
     let (file, text) = gateway;
     let folder = file.parent().unwrap_or(Path::new(""));
-    let config = read_table(faults, file, text, |top| gateway_file::read(top, folder));
+    let config = read_table(faults, file, text, |top| gateway_file::read(top, folder, protected));
     let mut declarations = BTreeMap::new();
     let mut taken: BTreeMap<ThingName, &Path> = BTreeMap::new();
     let mut holders: BTreeMap<String, Vec<Holder<'_>>> = BTreeMap::new();

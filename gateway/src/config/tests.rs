@@ -13,6 +13,11 @@ fn tree(gateway: &str, things: &[(&str, &str)]) -> Result<Tree, Vec<String>> {
         .map_err(|faults| faults.as_slice().iter().map(ToString::to_string).collect())
 }
 
+/// Without a token.
+fn load(file: &Path) -> Result<Tree, ConfigFaults> {
+    super::load(file, |_| Ok(false))
+}
+
 #[test]
 fn an_empty_file_is_a_whole_configuration() {
     assert_eq!(tree("", &[]).unwrap().config, Config::default());
@@ -62,6 +67,9 @@ const EVERY_KEY: &str = r#"
         username = "kitchen"
         password-file = "/run/secrets/mqtt"
         keep-alive-s = 10
+        commands = true
+        [access]
+        token-file = "secret/token"
         [board]
         simulated = true
     "#;
@@ -79,7 +87,7 @@ fn every_key_is_read() {
         trusted_proxies: vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
         data_dir: Some("/etc/tidegate/data".into()),
         handlers_dir: Some("/opt/handlers".into()),
-        insecure_allow_remote: false,
+        token_file: Some("/etc/tidegate/secret/token".into()),
         log: Log { format: LogFormat::Json, level: LogLevel::Debug },
         limits: Limits {
             body_bytes_max: 2_048,
@@ -106,6 +114,7 @@ fn every_key_is_read() {
                 username: Some("kitchen".into()),
                 password_file: Some("/run/secrets/mqtt".into()),
                 keep_alive_s: 10,
+                commands: true,
             }),
         },
         board_simulated: true,
@@ -148,12 +157,23 @@ fn broken_syntax_is_not_buried_under_its_consequences() {
 }
 
 #[test]
-fn an_address_beyond_loopback_needs_a_written_acceptance() {
-    let faults = tree("listen = \"0.0.0.0:8080\"", &[]).unwrap_err();
-    assert!(faults[0].contains("tidegate.toml:1:10") && faults[0].contains("no access control yet"), "{faults:?}");
-    assert!(faults[0].contains("insecure-allow-remote = true"), "the hint says how to accept it");
-    assert!(tree("listen = \"0.0.0.0:8080\"\ninsecure-allow-remote = true", &[]).is_ok());
+fn an_address_beyond_loopback_needs_a_token() {
+    let text = "listen = \"0.0.0.0:8080\"\n[mqtt]\nlisten = \"[::]:1883\"";
+    let faults = tree(text, &[]).unwrap_err();
+    assert!(faults[0].contains("tidegate.toml:1:10") && faults[0].contains("there is no token"), "{faults:?}");
+    assert!(faults[0].contains("`tidegate token new`"), "the hint says how to make one");
+    assert!(faults[1].contains("tidegate.toml:3:10") && faults.len() == 2, "{faults:?}");
     assert!(tree("listen = \"127.8.8.8:1\"", &[]).is_ok());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tidegate.toml");
+    std::fs::write(&file, text).unwrap();
+    assert!(super::load(&file, |_| Ok(true)).is_ok());
+    let too_open = |config: &Config| Err(ConfigFault::of_file(config.token_file.as_deref().unwrap(), "too open"));
+    std::fs::write(&file, format!("{text}\n[access]\ntoken-file = \"t\"\n")).unwrap();
+    let faults = super::load(&file, too_open).unwrap_err();
+    assert_eq!(faults.as_slice(), [ConfigFault::of_file(&folder.path().join("t"), "too open")]);
+    let faults = tree("insecure-allow-remote = true", &[]).unwrap_err();
+    assert!(faults[0].contains("access control") && faults[0].contains("hint: `tidegate token new`"), "{faults:?}");
 }
 
 #[test]

@@ -72,12 +72,15 @@ struct Resource {
 struct Served {
     origin: Box<str>,
     language: Option<Box<str>>,
+    protected: bool,
     document: Arc<Document>,
 }
 
 impl Served {
     fn is_for(&self, reader: Reader<'_>) -> bool {
-        *self.origin == *reader.origin && self.language.as_deref() == reader.language
+        *self.origin == *reader.origin
+            && self.language.as_deref() == reader.language
+            && self.protected == reader.protected
     }
 }
 
@@ -129,7 +132,8 @@ impl TdCache {
             resource.served.pop_front();
         }
         let language = reader.language.map(Into::into);
-        resource.served.push_back(Served { origin: reader.origin.into(), language, document: Arc::clone(document) });
+        let (origin, protected) = (reader.origin.into(), reader.protected);
+        resource.served.push_back(Served { origin, language, protected, document: Arc::clone(document) });
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Resource>> {

@@ -57,7 +57,7 @@ impl Raw {
     }
 
     /// What comes until the endpoint closes the connection.
-    fn rest(mut self) -> Result<Vec<u8>> {
+    pub(super) fn rest(mut self) -> Result<Vec<u8>> {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => Ok(rest),

@@ -14,6 +14,7 @@ use things::Board;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
+use crate::access::{Access, Token};
 use crate::behavior::Behavior;
 use crate::behavior::board::BoardBehavior;
 use crate::behavior::handler::HandlerBehavior;
@@ -58,9 +59,20 @@ impl Bed {
     }
 
     pub(super) fn of(config: Config) -> Self {
+        Self::with(config, Access::open())
+    }
+
+    /// One with a token.
+    pub(super) fn protected() -> (Self, Token) {
+        let (access, token) = Access::with_a_token();
+        (Self::with(Config::default(), access), token)
+    }
+
+    fn with(config: Config, access: Access) -> Self {
         let folder = TempDir::new().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let servient = Arc::new(Servient::new(config, described(&own_model("directory"), &ThingId::mint())));
+        let servient =
+            Arc::new(Servient::new(config, described(&own_model("directory"), &ThingId::mint()), Arc::new(access)));
         let (board, _) = thing(
             &store,
             "board",

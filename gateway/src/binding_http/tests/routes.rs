@@ -6,10 +6,11 @@ use axum::http::Request;
 use super::bed::Bed;
 
 /// Path, `Allow`, and the status of a plain GET.
-const TABLE: &[(&str, &str, u16)] = &[
+pub(super) const TABLE: &[(&str, &str, u16)] = &[
     ("/", "GET, HEAD, OPTIONS", 200),
     ("/ui", "GET, HEAD, OPTIONS", 200),
     ("/ui/app.js", "GET, HEAD, OPTIONS", 200),
+    ("/session", "GET, HEAD, POST, DELETE, OPTIONS", 200),
     ("/.well-known/wot", "GET, HEAD, OPTIONS", 200),
     ("/things", "GET, HEAD, OPTIONS", 200),
     ("/things/lamp", "GET, HEAD, OPTIONS", 200),
@@ -29,7 +30,7 @@ const TABLE: &[(&str, &str, u16)] = &[
     ("/things/lamp/handler/events/fault", "GET, HEAD, OPTIONS", 406),
 ];
 
-const METHODS: [&str; 9] = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "TRACE", "CONNECT", "BREW"];
+pub(super) const METHODS: [&str; 9] = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "TRACE", "CONNECT", "BREW"];
 
 #[tokio::test]
 async fn every_resource_offers_what_it_says() {

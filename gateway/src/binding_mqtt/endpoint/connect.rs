@@ -1,17 +1,23 @@
 //! The beginning of a connection: a CONNECT that can be read, and what is said to one that can't be taken.
 
+use std::net::SocketAddr;
+
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, ConnAckProperties, ConnectReturnCode, DisconnectReasonCode, LastWill, Packet,
+    ConnAck, ConnAckProperties, ConnectReturnCode, DisconnectReasonCode, LastWill, Login, Packet,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Endpoint;
 use super::codec::{self, Refused, Version};
+use crate::access::{Decision, NotTaken, Operation, Principal};
 use crate::binding_mqtt::command;
 use crate::binding_mqtt::filter::is_topic;
+
+/// What a client hears that has shown no token, or none that is good.
+const NEEDED: &str = "a token is needed, as the password";
 
 /// Reads up to a whole CONNECT; `None`: the client went away.
 pub(super) async fn read(
@@ -64,8 +70,36 @@ async fn say_unreadable(stream: &mut TcpStream, version: Version, refused: &Refu
     }
 }
 
+/// Who a client is: its password is the token, its user name may be any (MQTT 5.0 section 5.4.1).
+pub(super) fn principal(
+    endpoint: &Endpoint,
+    peer: SocketAddr,
+    login: Option<&Login>,
+) -> Result<Principal, (ConnectReturnCode, String)> {
+    let access = endpoint.commands.access();
+    let principal = match login.map(|login| login.password.as_bytes()).filter(|password| !password.is_empty()) {
+        Some(token) => access.admit(token, peer.ip()).map_err(|not_taken| match not_taken {
+            NotTaken::Wrong => (ConnectReturnCode::BadUserNamePassword, NEEDED.to_owned()),
+            NotTaken::TooMany(wait) => {
+                let detail =
+                    format!("too many wrong ones came from this address; come again in {} s", wait.as_secs() + 1);
+                (ConnectReturnCode::ConnectionRateExceeded, detail)
+            }
+        })?,
+        None => Principal::Anonymous,
+    };
+    match access.decide(principal, Operation::Describe, None, None) {
+        Decision::Allow => Ok(principal),
+        Decision::SignIn | Decision::Refuse => Err((ConnectReturnCode::NotAuthorized, NEEDED.to_owned())),
+    }
+}
+
 /// A will is a publish that is asked for later: it must be one that is taken.
-pub(super) fn will_of(endpoint: &Endpoint, will: LastWill) -> Result<command::Publish, (ConnectReturnCode, String)> {
+pub(super) fn will_of(
+    endpoint: &Endpoint,
+    will: LastWill,
+    from: Principal,
+) -> Result<command::Publish, (ConnectReturnCode, String)> {
     let topic = String::from_utf8(will.topic.to_vec()).unwrap_or_default();
     if will.qos == QoS::ExactlyOnce {
         return Err((ConnectReturnCode::QoSNotSupported, "a will of quality of service 2 is not offered".to_owned()));
@@ -79,7 +113,7 @@ pub(super) fn will_of(endpoint: &Endpoint, will: LastWill) -> Result<command::Pu
     if response_topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
         return Err((ConnectReturnCode::ProtocolError, "no topic that a will could be answered to".to_owned()));
     }
-    Ok(command::Publish { topic, payload: will.message, response_topic, correlation })
+    Ok(command::Publish { topic, payload: will.message, response_topic, correlation, from })
 }
 
 pub(super) fn no_properties() -> ConnAckProperties {

@@ -28,6 +28,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Endpoint;
 use super::codec::{self, Refused, Version};
 use super::connect;
+use crate::access::Principal;
 use crate::binding_mqtt::command::{self, Refusal};
 use crate::binding_mqtt::filter::{is_filter, is_topic};
 use crate::binding_mqtt::hub::{ConsumerId, FILTERS_MAX, SendRetained, Subscription, true_now};
@@ -57,6 +58,7 @@ const WRITE_AT_ONCE: usize = 64 << 10;
 pub(super) struct Session {
     endpoint: Arc<Endpoint>,
     peer: SocketAddr,
+    principal: Principal,
     version: Version,
     identifier: String,
     consumer: ConsumerId,
@@ -88,6 +90,8 @@ pub(super) struct Session {
 /// Who connects.
 pub(super) struct Caller {
     pub(super) peer: SocketAddr,
+    /// Known when it has introduced itself.
+    pub(super) principal: Principal,
     /// One of the places for clients.
     pub(super) seat: Arc<Seat>,
 }
@@ -112,7 +116,7 @@ impl From<Refused> for End {
 
 impl Session {
     /// Serves one connection to its end.
-    pub(super) async fn serve(endpoint: Arc<Endpoint>, mut stream: TcpStream, caller: Caller) {
+    pub(super) async fn serve(endpoint: Arc<Endpoint>, mut stream: TcpStream, mut caller: Caller) {
         let peer = caller.peer;
         let mut incoming = BytesMut::new();
         let within = Instant::now() + endpoint.limits.connect_timeout;
@@ -126,8 +130,12 @@ impl Session {
         if !caller.seat.asked(false) {
             return;
         }
-        let Packet::Connect(connect, will, _login) = packet else { return };
-        let mut session = match Self::admit(endpoint, caller, version, connect, will) {
+        let Packet::Connect(connect, will, login) = packet else { return };
+        let admitted = connect::principal(&endpoint, peer, login.as_ref()).and_then(|principal| {
+            caller.principal = principal;
+            Self::admit(endpoint, caller, version, connect, will)
+        });
+        let mut session = match admitted {
             Ok(session) => session,
             Err((code, detail)) => {
                 tracing::debug!(%peer, detail, "an MQTT client was refused");
@@ -149,9 +157,13 @@ impl Session {
 
     async fn run(&mut self, stream: &mut TcpStream, incoming: &mut BytesMut) -> End {
         let taken_over = Arc::clone(&self.taken_over);
+        let mut stay = self.endpoint.commands.access().stay(self.principal);
         let running = self.packets(stream, incoming);
         tokio::select! {
             biased;
+            () = stay.ended() => {
+                End::Refused(Refused::new(DisconnectReasonCode::NotAuthorized, "the token is not good any more"))
+            }
             () = taken_over.notified() => {
                 End::Refused(Refused::new(DisconnectReasonCode::SessionTakenOver, "another connection has this client identifier"))
             }
@@ -286,6 +298,7 @@ impl Session {
             payload: Bytes::copy_from_slice(&publish.payload),
             response_topic: properties.response_topic,
             correlation: properties.correlation_data.map(|correlation| Bytes::copy_from_slice(&correlation)),
+            from: self.principal,
         };
         let held = Held::new(&publish, &self.endpoint.waiting_bytes);
         self.waiting_bytes += held.bytes();
@@ -354,6 +367,9 @@ impl Session {
         if !is_filter(&filter.path) {
             return SubscribeReasonCode::TopicFilterInvalid;
         }
+        if !self.endpoint.commands.lets_hear(self.principal, &filter.path) {
+            return SubscribeReasonCode::NotAuthorized;
+        }
         let qos = if filter.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
         let send = match filter.retain_forward_rule {
             RetainForwardRule::OnEverySubscribe => SendRetained::Always,
@@ -409,6 +425,9 @@ impl Session {
 
     fn message(&mut self, queued: &Queued) -> Result<(), Refused> {
         let message = &*queued.message;
+        if !self.endpoint.commands.lets_hear(self.principal, &message.topic) {
+            return Ok(());
+        }
         let properties = (self.version == Version::V5).then(|| PublishProperties {
             payload_format_indicator: Some(1),
             content_type: Some(message.content_type.to_owned()),

@@ -45,7 +45,7 @@ fn read_request(stream: &mut std::net::TcpStream) -> String {
 }
 
 fn arguments(gateway: String) -> Push {
-    Push { thing: "relay".parse().unwrap(), file: "x".into(), gateway, approve: false, expect: None }
+    Push { thing: "relay".parse().unwrap(), file: "x".into(), gateway, token_file: None, approve: false, expect: None }
 }
 
 fn run(arguments: &Push) -> Result<Value, Failure> {

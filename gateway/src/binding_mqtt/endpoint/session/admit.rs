@@ -24,7 +24,7 @@ impl Session {
         wanted: Connect,
         will: Option<LastWill>,
     ) -> Result<Self, (ConnectReturnCode, String)> {
-        let Caller { peer, seat } = caller;
+        let Caller { peer, principal, seat } = caller;
         let mut assigned = false;
         let identifier = match wanted.client_id {
             id if id.len() > IDENTIFIER_BYTES_MAX || id.contains('\0') => {
@@ -49,7 +49,7 @@ impl Session {
         if properties.receive_maximum == Some(0) || properties.max_packet_size == Some(0) {
             return Err((ConnectReturnCode::ProtocolError, "a maximum of 0 makes no sense".to_owned()));
         }
-        let will = will.map(|will| connect::will_of(&endpoint, will)).transpose()?;
+        let will = will.map(|will| connect::will_of(&endpoint, will, principal)).transpose()?;
         let (consumer, outbox) = endpoint.hub.attach(false);
         let (finishing, finished) = oneshot::channel();
         let (taken_over, before) = endpoint.take_over(&identifier, consumer, finished);
@@ -60,6 +60,7 @@ impl Session {
         let mut session = Self {
             endpoint,
             peer,
+            principal,
             version,
             identifier,
             consumer,
