@@ -17,6 +17,7 @@ use std::{
 };
 
 pub use declaration::{Declaration, GRANTS_MAX, SETTINGS_BYTES_MAX, ThingLimits};
+pub(crate) use fault::nearest;
 pub use fault::{ConfigFault, ConfigFaults};
 pub use gateway_file::check_listen;
 pub use load::{FILE_BYTES_MAX, THING_FILES_MAX, Tree, load, parse_declaration, parse_tree};

@@ -19,6 +19,9 @@ const START_DEADLINE: Duration = Duration::from_secs(60);
 /// Streams end and requests drain on a clean stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
+/// A free port of the loopback.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// How a gateway is started otherwise than plainly.
 #[derive(Debug, Clone, Default)]
 pub struct Launch {
@@ -62,15 +65,27 @@ impl Gateway {
         Self::start_as(&path()?, &["serve"], site)
     }
 
+    /// Starts the program under test where another one was, so that its clients find it again.
+    ///
+    /// # Errors
+    /// When it ends or stays silent: its output is in the error.
+    pub fn start_at(site: Site, address: &str) -> Result<Self> {
+        Self::begin(&path()?, &["serve"], site, address)
+    }
+
     /// Starts `program`, with these arguments before those that name the site, on a free port of the loopback. A
     /// `demo` makes its own configuration.
     ///
     /// # Errors
     /// When it ends or stays silent: its output is in the error.
     pub fn start_as(program: &Path, arguments: &[&str], site: Site) -> Result<Self> {
+        Self::begin(program, arguments, site, ANY_PORT)
+    }
+
+    fn begin(program: &Path, arguments: &[&str], site: Site, listen: &str) -> Result<Self> {
         let mut command = command(program)?;
         command.args(arguments);
-        let (process, lines) = spawn(&mut command, arguments.first() == Some(&"demo"), &site)?;
+        let (process, lines) = spawn(&mut command, arguments.first() == Some(&"demo"), listen, &site)?;
         let address =
             lines.first(START_DEADLINE, address_in).with_context(|| format!("no address; output:\n{lines}"))?;
         Ok(Self { process, lines, client: Client::new(address), site })
@@ -91,7 +106,7 @@ impl Gateway {
             None => command(&program)?,
         };
         command.arg("serve").envs(launch.environment.iter().map(|(name, value)| (name, value)));
-        let (mut process, lines) = spawn(&mut command, false, &site)?;
+        let (mut process, lines) = spawn(&mut command, false, ANY_PORT, &site)?;
         match lines.first(START_DEADLINE, address_in) {
             Ok(address) => Ok(Launched::Serves(Box::new(Self { process, lines, client: Client::new(address), site }))),
             Err(error) => {
@@ -190,10 +205,10 @@ impl Gateway {
 }
 
 /// Starts the process of a gateway of this site; a demo makes its own configuration.
-fn spawn(command: &mut Command, demo: bool, site: &Site) -> Result<(Guard, Lines)> {
-    command.args(["--listen", "127.0.0.1:0"]);
+fn spawn(command: &mut Command, demo: bool, listen: &str, site: &Site) -> Result<(Guard, Lines)> {
+    command.args(["--listen", listen]);
     if demo {
-        command.args(["--mqtt-listen", "127.0.0.1:0"]);
+        command.args(["--mqtt-listen", ANY_PORT]);
     } else {
         command.arg("--config").arg(site.config());
     }

@@ -4,6 +4,7 @@
 //! Nothing here knows a URL of the gateway or sleeps: tests wait for what they want to see, with a deadline. A process
 //! is ended by its own id and with its guard.
 
+pub mod command;
 pub mod crowd;
 pub mod deadline;
 pub mod fuzz;
@@ -21,6 +22,7 @@ pub mod small_disk;
 pub mod sse;
 pub mod strace;
 
+pub use command::CommandLine;
 pub use crowd::Crowd;
 pub use deadline::eventually;
 pub use gateway::{Gateway, Launch, Launched};

@@ -9,6 +9,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{eventually, guard::Guard, lines::Lines};
 
+/// A command on a slow, busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// A running program, ended with its guard.
 #[derive(Debug)]
 pub struct Running {
@@ -36,6 +39,14 @@ impl Running {
         line.with_context(|| format!("`{text}` was not said; output:\n{}", self.lines))
     }
 
+    /// Waits for a line that `pick` takes something from.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub fn line<T>(&self, pick: impl Fn(&str) -> Option<T>) -> Result<T> {
+        self.lines.first(DEADLINE, pick).with_context(|| format!("output:\n{}", self.lines))
+    }
+
     /// What it has said so far.
     pub fn output(&self) -> String {
         self.lines.to_string()
@@ -45,10 +56,19 @@ impl Running {
     ///
     /// # Errors
     /// When it does not end within `deadline`.
-    pub fn interrupt(mut self, deadline: Duration) -> Result<ExitStatus> {
+    pub fn interrupt(self, deadline: Duration) -> Result<(ExitStatus, String)> {
         let status = Command::new("kill").arg("-INT").arg(self.process.0.id().to_string()).status()?;
         ensure!(status.success(), "it had ended:\n{}", self.lines);
-        eventually("it ends", deadline, || Ok(self.process.0.try_wait()?))
-            .with_context(|| format!("output:\n{}", self.lines))
+        self.end(deadline)
+    }
+
+    /// Waits for its end; with what it said.
+    ///
+    /// # Errors
+    /// When it does not end within `deadline`.
+    pub fn end(mut self, deadline: Duration) -> Result<(ExitStatus, String)> {
+        let status = eventually("it ends", deadline, || Ok(self.process.0.try_wait()?))
+            .with_context(|| format!("output:\n{}", self.lines))?;
+        Ok((status, self.lines.to_string()))
     }
 }

@@ -7,6 +7,7 @@ mod actions;
 mod actuators;
 mod bad_input;
 mod canary;
+mod cli;
 mod configure;
 mod crash;
 mod descriptions;

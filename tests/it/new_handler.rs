@@ -164,7 +164,7 @@ fn it_is_changed_at_each_save(desk: &Desk, gateway: &Gateway) -> Result<()> {
     edit(&source, "log::info(\"sampling begins", "log::info(\"sampling begins anew\");")?;
     dev.says(&format!("{NAME} runs version 4"), BUILD_DEADLINE)?;
     dev.says("sampling begins anew", DEADLINE)?;
-    let status = dev.interrupt(DEADLINE)?;
+    let (status, _) = dev.interrupt(DEADLINE)?;
     ensure!(status.success(), "{status}");
     Ok(())
 }
@@ -183,7 +183,7 @@ fn what_does_not_fit_is_said_with_a_hint() -> Result<()> {
     let url = format!("http://{}", gateway.client().address());
     let undeclared = Running::start(&mut Desk::tidegate(&handler, &["dev", "other", "--gateway", &url])?)?;
     undeclared.says("declare the Thing: things.d/other.toml", BUILD_DEADLINE)?;
-    ensure!(undeclared.interrupt(DEADLINE)?.success(), "it did not end well");
+    ensure!(undeclared.interrupt(DEADLINE)?.0.success(), "it did not end well");
     let model = handler.join(NAME).with_extension("tm.json");
     edit(&model, "\"value\"", "\"moisture\"")?;
     let lost = Running::start(&mut Desk::tidegate(&handler, &["dev", NAME, "--gateway", &url])?)?;
@@ -195,7 +195,7 @@ fn what_does_not_fit_is_said_with_a_hint() -> Result<()> {
     let early = Running::start(&mut Desk::tidegate(&handler, &["dev", NAME, "--gateway", "http://127.0.0.1:1"])?)?;
     early.says("cannot reach the gateway", BUILD_DEADLINE)?;
     early.says("waiting for the gateway", DEADLINE)?;
-    ensure!(early.interrupt(DEADLINE)?.success(), "it did not end well");
+    ensure!(early.interrupt(DEADLINE)?.0.success(), "it did not end well");
     Ok(())
 }
 

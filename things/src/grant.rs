@@ -13,8 +13,8 @@ mod spi;
 
 pub use files::SysfsGrant;
 pub use i2c::{I2cGrant, MultiWrite, Registers};
-pub(crate) use lines::PI;
 pub use lines::{Bias, Direction, GpioGrant, PwmGrant};
+pub(crate) use lines::{PI, header_or};
 pub use spi::SpiGrant;
 
 /// The prefix of every place on the simulated board.
@@ -149,7 +149,7 @@ impl Grant {
         match self {
             Self::I2c(grant) => format!("{} address {:#04x}", canonical(&grant.bus), grant.address),
             Self::Spi(grant) => canonical(&grant.bus),
-            Self::Gpio(grant) => format!("{} line {}", lines::header_or(canonical(&grant.chip)), grant.line),
+            Self::Gpio(grant) => format!("{} line {}", header_or(canonical(&grant.chip)), grant.line),
             Self::Pwm(grant) => format!("{} channel {}", canonical(&grant.chip), grant.channel),
             Self::Sysfs(grant) => canonical(&grant.path),
         }

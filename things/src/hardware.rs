@@ -21,10 +21,12 @@ use crate::slot::{Claimed, GpioSlot, I2cSlot, PwmSlot, Slot, SpiSlot, SysfsSlot}
 
 mod claims;
 mod report;
+mod survey;
 
 pub(crate) use claims::Claim;
 use claims::Claims;
 pub use report::{ClaimReport, DeviceReport, HardwareReport};
+pub use survey::{DeviceSurvey, KindSurvey, LineSurvey, Obstacle, Survey, obstacle, survey};
 
 /// The devices of this machine. Clones share them.
 #[derive(Debug, Clone)]

@@ -23,6 +23,7 @@ pub use grant::{
     Bias, Direction, GpioGrant, Grant, GrantKind, I2cGrant, MultiWrite, PwmGrant, Registers, SpiGrant, SysfsGrant,
 };
 pub use hardware::{ClaimReport, DeviceReport, Hardware, HardwareReport};
+pub use hardware::{DeviceSurvey, KindSurvey, LineSurvey, Obstacle, Survey, obstacle, survey};
 pub use operation::{Edge, EdgeKind, EdgeSink, I2cOperation, Level, Space, SpiOperation};
 pub use simulated::{
     Board, BoardError, BoardSnapshot, ButtonState, ClimateState, Drift, LedState, PartDescription, PartFault,

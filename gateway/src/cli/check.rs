@@ -1,8 +1,20 @@
 //! `tidegate check`: every fault of a configuration, or a summary of what would run.
 
-use super::{Check, Failure, console, serve, token};
+use std::path::PathBuf;
+
+use super::{Failure, console, serve, token};
 use crate::access::TokenFile;
-use crate::config::Tree;
+use crate::config::{Config, Tree};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    /// The gateway's file; things.d/*.toml beside it is read too.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Where its tokens are looked for, as `serve` is told it.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
 
 pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     let tree = serve::load(&arguments.config, arguments.data_dir.as_deref())?;
@@ -30,6 +42,7 @@ fn summary(tree: &Tree, access: &str) -> String {
     let count = tree.declarations.len();
     let mut lines = vec![format!("The configuration is sound: {} would listen on {}.", config.title, config.listen)];
     lines.push(access.to_owned());
+    lines.extend(mqtt(config));
     if config.board_simulated {
         lines.push("The board is simulated.".to_owned());
     }
@@ -47,6 +60,21 @@ fn summary(tree: &Tree, access: &str) -> String {
     lines.join("\n")
 }
 
+/// What MQTT will do.
+fn mqtt(config: &Config) -> Vec<String> {
+    let endpoint = config.mqtt.listen.map(|listen| format!("MQTT is answered on {listen}."));
+    let broker = config.mqtt.broker.as_ref().map(|broker| {
+        let tls = if broker.tls { ", over TLS" } else { "" };
+        format!("Everything is published through the broker {}:{} too{tls}.", broker.host, broker.port)
+    });
+    let lines: Vec<String> = endpoint.into_iter().chain(broker).collect();
+    if lines.is_empty() {
+        vec!["There is no MQTT: neither an endpoint nor a broker is named.".to_owned()]
+    } else {
+        lines
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -61,9 +89,19 @@ mod tests {
         let tree = parse_tree((Path::new("t.toml"), ""), &things).unwrap();
         let expected = "The configuration is sound: Tidegate would listen on 127.0.0.1:8080.\n\
                         Access: open to every program and user of this machine, and to nobody else: there is no token in \
-                        /d/token (`tidegate token new`).\n2 Things:\n  \
+                        /d/token (`tidegate token new`).\nThere is no \
+                        MQTT: neither an endpoint nor a broker is named.\n2 Things:\n  \
                         lamp         relay.wasm, a\n  x-long-name  relay.wasm, nothing granted";
         let access = access(&TokenFile::at("/d/token".into()));
         assert_eq!(summary(&tree, &access), expected);
+    }
+
+    #[test]
+    fn the_summary_says_what_mqtt_will_do() {
+        let text = "[mqtt]\nlisten = \"127.0.0.1:1883\"\n[mqtt.broker]\nhost = \"broker.local\"\ntls = true\n";
+        let tree = parse_tree((Path::new("t.toml"), text), &[]).unwrap();
+        let said = summary(&tree, "Access: open.");
+        assert!(said.contains("\nMQTT is answered on 127.0.0.1:1883.\n"), "{said}");
+        assert!(said.contains("the broker broker.local:8883 too, over TLS."), "{said}");
     }
 }

@@ -5,11 +5,12 @@
 use std::{
     ffi::OsString,
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
 
-use super::{Demo, Exit, Failure, console, serve, token};
+use super::{Exit, Failure, console, serve, token};
 use crate::{
     config::{self, Config, ConfigFaults, Tree},
     gateway::Options,
@@ -28,6 +29,22 @@ const ON_THE_BOARD: [(&str, &str); 4] = [
 const SENSORS_MAX: usize = 16;
 /// The handlers folder of this run, for the lines to try: set once, before the gateway starts.
 static HANDLERS_DIR: OnceLock<PathBuf> = OnceLock::new();
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Demo {
+    /// Where to listen: a loopback address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where to answer MQTT: a loopback address; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1883")]
+    mqtt_listen: SocketAddr,
+    /// Where the demo keeps what it must not forget [default: `tidegate-demo` in your data home, ~/.local/share].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where the handlers lie [default: as for `serve`].
+    #[arg(long, value_name = "DIR")]
+    handlers: Option<PathBuf>,
+}
 
 pub(super) fn demo(arguments: Demo) -> Result<(), Failure> {
     for listen in [arguments.listen, arguments.mqtt_listen] {

@@ -22,9 +22,13 @@ use tokio::{
 };
 
 use super::{
-    Exit, Failure, Push, build, console,
+    Exit, Failure,
+    access::GatewayArgs,
+    build, console,
     handler_log::{HandlerLog, LogLine},
-    inspect, push, serve,
+    inspect,
+    push::{self, Replacing},
+    serve,
 };
 use crate::names::ThingName;
 
@@ -45,12 +49,11 @@ pub(super) struct Dev {
     /// The handler's crate [default: here].
     #[arg(value_name = "FOLDER", default_value = ".", hide_default_value = true)]
     folder: PathBuf,
-    /// The gateway.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    gateway: String,
     /// Accept that a version offers less than the one before.
     #[arg(long)]
     approve: bool,
+    #[command(flatten)]
+    gateway: GatewayArgs,
 }
 
 pub(super) fn dev(arguments: &Dev) -> Result<(), Failure> {
@@ -203,15 +206,9 @@ impl<'a> Session<'a> {
     /// Replaces the handler by what waits. A gateway that is not there is told once, and asked again.
     async fn push(&mut self) -> Result<(), Failure> {
         let Some(built) = self.waiting.take() else { return Ok(()) };
-        let request = Push {
-            thing: self.arguments.thing.clone(),
-            file: built.component.clone(),
-            gateway: self.arguments.gateway.clone(),
-            token_file: None,
-            approve: self.arguments.approve,
-            expect: None,
-        };
-        let pushed = push::replace(&request, Bytes::from(built.bytes.clone())).await;
+        let Dev { thing, approve, gateway, .. } = self.arguments;
+        let asked = Replacing { thing: thing.as_str(), approve: *approve, expect: None, quiet: true };
+        let pushed = push::replace(gateway, asked, Bytes::from(built.bytes.clone())).await;
         match pushed {
             Err(failure) if failure.exit == Exit::Unreachable => {
                 if std::mem::replace(&mut self.reachable, false) {
@@ -274,7 +271,7 @@ fn build_once(sources: &Sources, out: &Path) -> (Duration, Result<Built, Failure
 /// What a developer can do about a refusal.
 fn advised(failure: Failure, arguments: &Dev, sources: &Sources) -> Failure {
     let (thing, said) = (&arguments.thing, format!("{} {}", failure.what, failure.causes.join(" ")));
-    let hint = if said.contains("(404)") {
+    let hint = if failure.exit == Exit::Unknown {
         format!(
             "declare the Thing: things.d/{thing}.toml beside the gateway's tidegate.toml, with `handler = \"{0}\"`, and \
              {0}.wasm in its handlers folder (`tidegate build` makes it); then start the gateway again. `tidegate new` \
@@ -306,26 +303,38 @@ mod tests {
 
     #[test]
     fn every_refusal_that_a_developer_meets_has_its_advice() {
-        let arguments = Dev {
-            thing: "lamp".parse().unwrap(),
-            folder: ".".into(),
-            gateway: "http://127.0.0.1:1".into(),
-            approve: false,
-        };
+        let arguments =
+            Dev { thing: "lamp".parse().unwrap(), folder: ".".into(), gateway: GatewayArgs::default(), approve: false };
         let sources = Sources { name: "relay".into(), manifest_dir: ".".into(), model: "relay.tm.json".into() };
         let rows = [
-            ("the gateway refused (404): Unknown Thing", "", "things.d/lamp.toml"),
-            ("the gateway refused (409): Conflict", "lacks x; push it with approve=true if", "--approve"),
+            (Exit::Unknown, "there is no Thing `lamp`", "", "things.d/lamp.toml"),
             (
+                Exit::Refused,
+                "the gateway refused (409): Conflict",
+                "lacks x; push it with approve=true if",
+                "--approve",
+            ),
+            (
+                Exit::Refused,
                 "the gateway refused (403): x",
                 "the handler wants i2c, which this Thing was not granted",
                 "[grants.LABEL]",
             ),
-            ("the gateway refused (400): x", "no gateway provides its imports tidegate:thing/log@2.0.0", "SDK"),
-            ("the gateway refused (400): x", "the component was refused in its rehearsal: trap", "on trial"),
+            (
+                Exit::Refused,
+                "the gateway refused (400): x",
+                "no gateway provides its imports tidegate:thing/log@2.0.0",
+                "SDK",
+            ),
+            (
+                Exit::Refused,
+                "the gateway refused (400): x",
+                "the component was refused in its rehearsal: trap",
+                "on trial",
+            ),
         ];
-        for (what, cause, hint) in rows {
-            let failure = Failure { causes: vec![cause.into()], ..Failure::new(Exit::Refused, what) };
+        for (exit, what, cause, hint) in rows {
+            let failure = Failure { causes: vec![cause.into()], ..Failure::new(exit, what) };
             let advised = advised(failure, &arguments, &sources).hint.unwrap();
             assert!(advised.contains(hint), "{advised}");
         }

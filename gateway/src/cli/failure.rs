@@ -16,6 +16,12 @@ pub enum Exit {
     Unreachable = 4,
     /// The gateway has answered, and refused.
     Refused = 5,
+    /// There is no such Thing, property, action or event.
+    Unknown = 6,
+    /// The gateway wants a token, or another one.
+    Unauthorized = 7,
+    /// Ctrl-C: 128 and the number of SIGINT, as shells have it.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
@@ -29,7 +35,7 @@ impl From<Exit> for ExitCode {
 pub struct Failure {
     /// How the process ends.
     pub exit: Exit,
-    /// What failed, in one sentence; details may follow on further lines.
+    /// What failed, in one sentence; details may follow on further lines. Empty: all has been said.
     pub what: String,
     /// Why, outermost first.
     pub causes: Vec<String>,
@@ -40,6 +46,16 @@ pub struct Failure {
 impl Failure {
     pub(super) fn new(exit: Exit, what: impl fmt::Display) -> Self {
         Self { exit, what: what.to_string(), causes: Vec::new(), hint: None }
+    }
+
+    /// An end that is no success, and was told on standard output.
+    pub(super) fn told(exit: Exit) -> Self {
+        Self::new(exit, "")
+    }
+
+    /// Whether there is nothing left to say.
+    pub(super) fn is_silent(&self) -> bool {
+        self.what.is_empty()
     }
 
     /// A failure with the chain of causes of `error`.
@@ -57,5 +73,13 @@ impl Failure {
     #[must_use]
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The failure in one sentence, for a row of a table.
+    pub(super) fn sentence(&self) -> String {
+        match self.causes.last() {
+            Some(cause) => format!("{}: {cause}", self.what),
+            None => self.what.clone(),
+        }
     }
 }

@@ -4,10 +4,9 @@
 
 use std::fmt;
 
-use hyper::{Method, Uri};
 use serde::Deserialize;
 
-use super::{Failure, consumer, push};
+use super::{Failure, access::GatewayArgs, consumer::Found, terminal::plain};
 use crate::names::ThingName;
 
 /// An entry of the log.
@@ -21,18 +20,18 @@ pub(super) struct LogLine {
 /// The log of one Thing at one gateway.
 #[derive(Debug)]
 pub(super) struct HandlerLog {
-    gateway: String,
+    gateway: GatewayArgs,
     /// How entries of the Thing end or go on: ` thing=NAME`.
     mark: String,
-    /// Where the property is, once its Thing Description was read.
-    logs: Option<Uri>,
+    /// The Thing `gateway`, once its Thing Description was read.
+    logs: Option<Found>,
     /// The newest entry of the whole log that was seen.
     seen: Option<LogLine>,
 }
 
 impl HandlerLog {
-    pub(super) fn of(gateway: &str, thing: &ThingName) -> Self {
-        Self { gateway: gateway.to_owned(), mark: format!("thing={thing}"), logs: None, seen: None }
+    pub(super) fn of(gateway: &GatewayArgs, thing: &ThingName) -> Self {
+        Self { gateway: gateway.clone(), mark: format!("thing={thing}"), logs: None, seen: None }
     }
 
     /// What was logged until now is old. A gateway that cannot be asked has logged nothing yet.
@@ -53,13 +52,13 @@ impl HandlerLog {
     }
 
     async fn read(&mut self) -> Result<Vec<LogLine>, Failure> {
-        let url = match self.logs.take() {
-            Some(url) => url,
-            None => push::property_url(&self.gateway, "gateway", "logs").await?,
+        let consumer = self.gateway.consumer()?;
+        let found = match self.logs.take() {
+            Some(found) => found,
+            None => consumer.thing("gateway").await?,
         };
-        let answer = consumer::request(Method::GET, &url, None).await?;
-        let entries = push::json_of(&url, &answer)?;
-        self.logs = Some(url);
+        let entries = consumer.read(&found, "logs").await?.value;
+        self.logs = Some(found);
         Ok(serde_json::from_value(entries).unwrap_or_default())
     }
 
@@ -89,7 +88,8 @@ impl fmt::Display for LogLine {
             .rsplit_once(" thing=")
             .map_or((&*self.message, ""), |(said, rest)| (said, rest.split_once(' ').map_or("", |(_, fields)| fields)));
         let (said, fields) = message;
-        write!(f, "{clock} {:5} {said}{}{fields}", self.level, if fields.is_empty() { "" } else { " " })
+        let line = format!("{clock} {:5} {said}{}{fields}", self.level, if fields.is_empty() { "" } else { " " });
+        f.write_str(&plain(&line))
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_is_new_of_the_thing_is_told_once_and_in_order() {
-        let mut log = HandlerLog::of("http://x", &"lamp".parse().unwrap());
+        let mut log = HandlerLog::of(&GatewayArgs::default(), &"lamp".parse().unwrap());
         let of = |range: std::ops::Range<u8>| {
             range.map(|n| entry(n, if n % 2 == 0 { "even thing=lamp" } else { "odd thing=lamps" })).collect::<Vec<_>>()
         };

@@ -6,17 +6,29 @@
 use std::time::SystemTime;
 
 use handler_host::{EngineConfig, HandlerComponent, HandlerEngine};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{Exit, Failure, Inspect, console, push::read_component};
+use super::{Exit, Failure, console, push::read_component, terminal::plain};
 use crate::{
     exposed_thing::description::{Description, Naming},
     names::ThingId,
 };
 
+#[derive(Debug, clap::Args)]
+pub(super) struct Inspect {
+    /// The component (.wasm)
+    file: std::path::PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub(super) fn inspect_file(arguments: &Inspect) -> Result<(), Failure> {
-    let bytes = read_component(&arguments.file)?;
-    console::print(console::table(&rows_of(&component(&bytes)?)))
+    let component = component(&read_component(&arguments.file)?)?;
+    match arguments.json {
+        true => console::print_json(&document(&component)),
+        false => console::print(console::table(&rows_of(&component))),
+    }
 }
 
 /// The component as a gateway would admit it, or why it is no handler.
@@ -59,9 +71,23 @@ pub(super) fn contract_hint(refusal: &[String]) -> Option<String> {
     })
 }
 
+fn document(component: &HandlerComponent) -> Value {
+    let model = component.model_json();
+    let names = |member: &str| -> Vec<&String> {
+        model.get(member).and_then(Value::as_object).into_iter().flat_map(Map::keys).collect()
+    };
+    json!({
+        "title": model.get("title"), "digest": component.digest().to_string(), "size": component.size(),
+        "compileMs": component.compile_ms(), "imports": component.imports(),
+        "wants": component.wants().iter().map(|want| serde_json::to_value(want).unwrap_or_default()).collect::<Vec<_>>(),
+        "properties": names("properties"), "actions": names("actions"), "events": names("events"),
+    })
+}
+
 /// What it is, imports, wants and answers, as rows.
 pub(super) fn rows_of(component: &HandlerComponent) -> Vec<(String, String)> {
-    let row = |name: &str, value: String| (name.to_owned(), value);
+    // A component says what it likes of itself.
+    let row = |name: &str, value: String| (name.to_owned(), plain(&value));
     let model = component.model_json();
     let title = model.get("title").and_then(Value::as_str).unwrap_or_default();
     let mut rows = vec![

@@ -1,37 +1,67 @@
 //! `tidegate handler push`: the action `replace` of the Thing that controls a Thing, found as any Consumer finds it.
 //!
-//! TD of the Thing, link `controlledBy` (TD 1.1 section 5.3.4.1), TD of the handler, form of `replace`, POST. A refusal
-//! is shown as its problem document says it (RFC 9457).
+//! Directory, TD of the Thing, link `controlledBy` (TD 1.1 section 5.3.4.1), TD of the handler, form of `replace`, POST.
 
-use std::io::Read as _;
+use std::{io::Read as _, path::PathBuf};
 
 use bytes::Bytes;
-use hyper::{Method, StatusCode, Uri};
-use serde_json::Value;
+use clap::Args;
+use serde_json::{Map, Value};
 
 use super::{
-    Exit, Failure, Push, console,
-    consumer::{self, Answer, Credentials},
-    serve,
+    Exit, Failure, access::GatewayArgs, console, consumer::Invoked, progress::Progress, serve, terminal::plain,
 };
 
 /// Largest component that is sent.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 
+#[derive(Debug, Args)]
+pub(super) struct Push {
+    /// Name, id or title of the Thing
+    thing: String,
+    /// The component (.wasm)
+    file: PathBuf,
+    /// Accept that the new version asks for more, or offers less, than the running one
+    #[arg(long)]
+    approve: bool,
+    /// Replace only if this version runs now: its digest, as `inspect` prints it
+    #[arg(long, value_name = "DIGEST")]
+    expect: Option<crate::names::ComponentDigest>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    gateway: GatewayArgs,
+}
+
 pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
     let component = read_component(&arguments.file)?;
-    if let Some(file) = &arguments.token_file {
-        Credentials::of(&thing_url(&arguments.gateway, arguments.thing.as_str())?, Some(file))?.show();
+    let expect = arguments.expect.as_ref().map(ToString::to_string);
+    let asked = Replacing { thing: &arguments.thing, approve: arguments.approve, expect, quiet: arguments.json };
+    let result = serve::runtime()?.block_on(replace(&arguments.gateway, asked, component))?;
+    tell(arguments.json, &result)
+}
+
+/// What a replacement answered, with the name of the Thing.
+pub(super) fn document(thing: &str, output: &Value) -> Value {
+    let mut document = Map::from_iter([("thing".to_owned(), thing.into())]);
+    document.extend(output.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+    Value::Object(document)
+}
+
+/// Prints it.
+pub(super) fn tell(json: bool, result: &Value) -> Result<(), Failure> {
+    match json {
+        true => console::print_json(result),
+        false => console::print(console::table(&rows_of(result))),
     }
-    let result = serve::runtime()?.block_on(replace(arguments, component))?;
-    console::print(console::table(&rows_of(&result)))
 }
 
 /// The file's bytes, bounded.
 pub(super) fn read_component(file: &std::path::Path) -> Result<Bytes, Failure> {
     let failed = |error: &std::io::Error| {
         Failure::caused(Exit::Usage, format!("cannot read {}", file.display()), error)
-            .with_hint("handlers are built by `cargo xtask demo` into target/handlers")
+            .with_hint("handlers are built by `cargo xtask handlers` into target/handlers")
     };
     let size = std::fs::metadata(file).map_err(|error| failed(&error))?.len();
     if size > COMPONENT_BYTES_MAX {
@@ -49,126 +79,44 @@ pub(super) fn read_component(file: &std::path::Path) -> Result<Bytes, Failure> {
     Ok(bytes.into())
 }
 
-/// Where a Thing's description is at a gateway.
-fn thing_url(gateway: &str, thing: &str) -> Result<Uri, Failure> {
-    let url: Uri = gateway.parse().map_err(|error| {
-        Failure::caused(Exit::Usage, format!("`{gateway}` is no URL"), &error)
-            .with_hint("write the gateway as http://host:port")
-    })?;
-    let base = url.path().trim_end_matches('/').to_owned();
-    consumer::resolve(&url, &format!("{base}/things/{thing}"))
-        .ok_or_else(|| Failure::new(Exit::Usage, format!("`{gateway}` is no http URL")))
-}
-
-/// Where a property is read, as the form of its Thing says.
-pub(super) async fn property_url(gateway: &str, thing: &str, property: &str) -> Result<Uri, Failure> {
-    let thing_url = thing_url(gateway, thing)?;
-    let td = read_td(&thing_url).await?;
-    let href = td.pointer(&format!("/properties/{property}/forms/0/href")).and_then(Value::as_str);
-    href.and_then(|href| resolve_in(&td, &thing_url, href))
-        .ok_or_else(|| no_td(&thing_url, &format!("it has no form for the property `{property}`")))
+/// What is asked of a replacement.
+#[derive(Debug)]
+pub(super) struct Replacing<'a> {
+    pub(super) thing: &'a str,
+    pub(super) approve: bool,
+    pub(super) expect: Option<String>,
+    /// No progress is shown.
+    pub(super) quiet: bool,
 }
 
 /// Replaces a handler by `component`; what the gateway answers.
-pub(super) async fn replace(arguments: &Push, component: Bytes) -> Result<Value, Failure> {
-    let thing_url = thing_url(&arguments.gateway, arguments.thing.as_str())?;
-    let thing = read_td(&thing_url).await?;
-    let handler_url = controlled_by(&thing).and_then(|href| resolve_in(&thing, &thing_url, href)).ok_or_else(|| {
-        Failure::new(Exit::Refused, format!("the Thing `{}` has no handler to replace", arguments.thing))
-            .with_hint("its Thing Description has no link `controlledBy`: it is answered by the gateway itself")
-    })?;
-    let handler = read_td(&handler_url).await?;
-    let href = replace_form(&handler).ok_or_else(|| no_td(&handler_url, "it has no form for the action `replace`"))?;
-    let url = with_variables(href, arguments);
-    let url = resolve_in(&handler, &handler_url, &url).ok_or_else(|| no_td(&handler_url, "its form is no URL"))?;
-    let answer = consumer::request(Method::POST, &url, Some(("application/wasm", component))).await?;
-    json_of(&url, &answer)
-}
-
-async fn read_td(url: &Uri) -> Result<Value, Failure> {
-    let answer = consumer::request(Method::GET, url, None).await?;
-    json_of(url, &answer)
-}
-
-/// The JSON of a success, or the refusal.
-pub(super) fn json_of(url: &Uri, answer: &Answer) -> Result<Value, Failure> {
-    if !answer.status.is_success() {
-        return Err(refusal(answer));
-    }
-    serde_json::from_slice(&answer.body).map_err(|error| {
-        Failure::caused(Exit::Failed, format!("{url} did not answer with JSON"), &error)
-            .with_hint("is there another program at this address?")
-    })
-}
-
-fn no_td(url: &Uri, why: &str) -> Failure {
-    Failure::new(Exit::Failed, format!("the Thing Description at {url} cannot be used: {why}"))
-}
-
-/// A problem document as a failure: title, detail and each validation error.
-fn refusal(answer: &Answer) -> Failure {
-    let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let title = text(&problem, "title").unwrap_or_else(|| answer.status.to_string());
-    let errors = problem.get("validationErrors").and_then(Value::as_array).into_iter().flatten();
-    let errors = errors.filter_map(|error| {
-        let description = text(error, "description")?;
-        Some(
-            text(error, "field")
-                .filter(|field| !field.is_empty())
-                .map_or(description.clone(), |field| format!("{field}: {description}")),
-        )
-    });
-    let refused = Failure::new(Exit::Refused, format!("the gateway refused ({}): {title}", answer.status.as_u16()));
-    let refused = match answer.status {
-        StatusCode::UNAUTHORIZED => {
-            refused.with_hint("name a file with the token by --token-file, or set TIDEGATE_TOKEN")
-        }
-        _ => refused,
-    };
-    Failure { causes: text(&problem, "detail").into_iter().chain(errors).collect(), ..refused }
-}
-
-fn controlled_by(thing: &Value) -> Option<&str> {
-    let links = thing.get("links")?.as_array()?;
-    links.iter().find(|link| link.get("rel").is_some_and(|rel| rel == "controlledBy"))?.get("href")?.as_str()
-}
-
-/// The form of `replace` that takes a component.
-fn replace_form(handler: &Value) -> Option<&str> {
-    let forms = handler.pointer("/actions/replace/forms")?.as_array()?;
-    let wasm = forms.iter().find(|form| form.get("contentType").is_some_and(|kind| kind == "application/wasm"));
-    wasm.or_else(|| forms.first())?.get("href")?.as_str()
-}
-
-/// A TD's `base`, when it has one, is what its references are relative to (TD 1.1 section 5.3.1.1).
-fn resolve_in(td: &Value, url: &Uri, reference: &str) -> Option<Uri> {
-    let base = td.get("base").and_then(Value::as_str).and_then(|base| consumer::resolve(url, base));
-    consumer::resolve(&base.unwrap_or_else(|| url.clone()), reference)
-}
-
-/// The form's address with the URI variables that were asked for; its template (RFC 6570) names them only.
-fn with_variables(href: &str, arguments: &Push) -> String {
-    let plain = href.split('{').next().unwrap_or(href);
-    let approve = arguments.approve.then(|| "approve=true".to_owned());
-    let expect = arguments.expect.as_ref().map(|digest| format!("expect={digest}"));
-    let query: Vec<String> = approve.into_iter().chain(expect).collect();
-    match query.is_empty() {
-        true => plain.to_owned(),
-        false => format!("{plain}{}{}", if plain.contains('?') { '&' } else { '?' }, query.join("&")),
+pub(super) async fn replace(gateway: &GatewayArgs, asked: Replacing<'_>, component: Bytes) -> Result<Value, Failure> {
+    // Admission compiles the component.
+    let consumer = gateway.consumer()?.patient();
+    let found = consumer.thing(asked.thing).await?;
+    let handler = consumer.handler_of(&found).await?;
+    let mut progress = Progress::begin(asked.quiet);
+    let step = format!("{} bytes go to {}, which admits and rehearses them", component.len(), handler.name);
+    let approve = asked.approve.then_some(("approve", "true"));
+    let variables: Vec<_> =
+        approve.into_iter().chain(asked.expect.as_deref().map(|digest| ("expect", digest))).collect();
+    let replacing = consumer.invoke(&handler, "replace", &variables, Some(component));
+    match progress.during(&step, replacing).await? {
+        Invoked::Done(output) => Ok(document(&found.name, &output.unwrap_or_default())),
+        Invoked::Accepted { status, .. } => Ok(document(&found.name, &status)),
     }
 }
 
 /// The result as rows, one level deep: `timings.compile  34`.
 fn rows_of(result: &Value) -> Vec<(String, String)> {
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| plain(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     let fields = result.as_object().into_iter().flatten();
     fields
         .flat_map(|(name, value)| match value {
             Value::Object(inner) => {
-                inner.iter().map(|(key, value)| (format!("{name}.{key}"), plain(value))).collect::<Vec<_>>()
+                inner.iter().map(|(key, value)| (plain(&format!("{name}.{key}")), text(value))).collect::<Vec<_>>()
             }
-            value => vec![(name.clone(), plain(value))],
+            value => vec![(plain(name), text(value))],
         })
         .collect()
 }

@@ -1,8 +1,9 @@
 //! `tidegate serve`: the configuration, with the command line on top, into [`crate::gateway::run`].
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Failure, Serve, token};
+use super::{Exit, Failure, token};
 use crate::{
     config::{self, Config, ConfigFaults, Tree},
     gateway::{self, Options, StartupError},
@@ -13,6 +14,27 @@ use crate::{
 const HANDLERS_INSTALLED: &str = "/usr/share/tidegate/handlers";
 /// Where a gateway without any word on it keeps its data.
 const DATA_DIR: &str = "/var/lib/tidegate";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// The gateway's file, such as /etc/tidegate/tidegate.toml.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Where ids, state and components are kept [default: `data-dir` of the file, systemd's state directory, or
+    /// /var/lib/tidegate].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Listen here instead of on the file's `listen`; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Answer MQTT here instead of on the file's `[mqtt] listen`; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    mqtt_listen: Option<SocketAddr>,
+    /// Where NAME.wasm of a declaration's `handler = "NAME"` lies [default: `handlers-dir` of the file, `handlers`
+    /// beside this program, or /usr/share/tidegate/handlers].
+    #[arg(long, value_name = "DIR")]
+    handlers: Option<PathBuf>,
+}
 
 pub(super) fn serve(arguments: Serve) -> Result<(), Failure> {
     let tree = load(&arguments.config, arguments.data_dir.as_deref())?;
@@ -39,9 +61,24 @@ fn options(arguments: Serve, mut tree: Tree, data_dir: PathBuf) -> Result<Option
     }
     tree.config.listen = arguments.listen.unwrap_or(tree.config.listen);
     tree.config.mqtt.listen = arguments.mqtt_listen.or(tree.config.mqtt.listen);
-    let handlers_dir = arguments.handlers.or_else(|| tree.config.handlers_dir.clone());
-    let handlers_dir = handlers_dir.unwrap_or_else(default_handlers_dir);
+    let handlers_dir = handlers_dir(arguments.handlers, &tree.config);
     Ok(Options { data_dir, handlers_dir, token_file, tokens, tree, ready: None })
+}
+
+/// Where a gateway keeps its data and finds its handlers.
+#[derive(Debug)]
+pub(super) struct Folders {
+    pub(super) data: PathBuf,
+    pub(super) handlers: PathBuf,
+}
+
+/// The folders of a gateway with this configuration, started as this process is; what the command line names wins.
+pub(super) fn folders(data: Option<PathBuf>, handlers: Option<PathBuf>, tree: &Tree) -> Folders {
+    Folders { data: data_dir(data, &tree.config), handlers: handlers_dir(handlers, &tree.config) }
+}
+
+fn handlers_dir(written: Option<PathBuf>, config: &Config) -> PathBuf {
+    written.or_else(|| config.handlers_dir.clone()).unwrap_or_else(default_handlers_dir)
 }
 
 /// `handlers` beside this program when there is one, else the installed place.

@@ -135,7 +135,7 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// The candidate that a person most likely meant, when one is near enough to be worth a guess.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the letters may differ: `adress` is `address`, `port` is not `title`.
     let allowed = (word.chars().count() / 3).max(1);
     candidates

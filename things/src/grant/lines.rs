@@ -8,7 +8,7 @@ use super::{BOARD, check_device};
 pub(crate) const PI: &str = "pi";
 
 /// `pi` for the chip of a Raspberry Pi's header, so that both of its names clash; any other chip as it is.
-pub(super) fn header_or(chip: String) -> String {
+pub(crate) fn header_or(chip: String) -> String {
     const HEADERS: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
     if !chip.starts_with("/dev/") || rppal::system::DeviceInfo::new().is_err() {
         return chip;

@@ -92,7 +92,7 @@ pub(super) fn report(claims: Vec<ClaimReport>) -> HardwareReport {
 }
 
 /// The model of a machine that is no Raspberry Pi known to rppal.
-fn machine_model() -> String {
+pub(super) fn machine_model() -> String {
     const NAMES: [&str; 3] =
         ["/proc/device-tree/model", "/sys/class/dmi/id/product_name", "/sys/class/dmi/id/board_name"];
     let name = NAMES.iter().find_map(|path| first_line(Path::new(path)));
@@ -100,7 +100,7 @@ fn machine_model() -> String {
 }
 
 /// The entries of `folder` whose names go on after `prefix` with a digit, sorted by name.
-fn list(folder: &Path, prefix: &str) -> Vec<DeviceReport> {
+pub(super) fn list(folder: &Path, prefix: &str) -> Vec<DeviceReport> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

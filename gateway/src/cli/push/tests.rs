@@ -8,9 +8,10 @@ use std::{
 
 use super::*;
 
-const THING: &str = r#"{"title": "Relay", "links": [
+const DIRECTORY: &str = r#"{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "Directory", "links": [{"rel": "item", "href": "/things/relay"}]}"#;
+const THING: &str = r#"{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "Relay", "links": [
     {"rel": "type", "href": "/x"}, {"rel": "controlledBy", "href": "/things/relay/handler"}]}"#;
-const HANDLER: &str = r#"{"title": "Handler", "actions": {"replace": {"forms": [
+const HANDLER: &str = r#"{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "Handler", "actions": {"replace": {"forms": [
     {"href": "handler/actions/replace{?approve,expect}", "contentType": "application/wasm"}]}}}"#;
 
 /// Answers each connection with the next (status, body), and returns the requests it got.
@@ -45,50 +46,97 @@ fn read_request(stream: &mut std::net::TcpStream) -> String {
 }
 
 fn arguments(gateway: String) -> Push {
-    Push { thing: "relay".parse().unwrap(), file: "x".into(), gateway, token_file: None, approve: false, expect: None }
+    let gateway = GatewayArgs { gateway: Some(gateway), token_file: None, timeout: 40 };
+    Push { thing: "relay".to_owned(), file: "x".into(), approve: false, expect: None, json: false, gateway }
 }
 
 fn run(arguments: &Push) -> Result<Value, Failure> {
-    serve::runtime().unwrap().block_on(replace(arguments, Bytes::from_static(b"component")))
+    let expect = arguments.expect.as_ref().map(ToString::to_string);
+    let asked = Replacing { thing: &arguments.thing, approve: arguments.approve, expect, quiet: true };
+    serve::runtime().unwrap().block_on(replace(&arguments.gateway, asked, Bytes::from_static(b"component")))
 }
 
 #[test]
-fn push_follows_the_link_and_the_form_and_shows_the_result() {
+fn push_follows_the_links_and_the_form_and_shows_the_result() {
     let done = r#"{"version": "2", "digest": "ab", "timings": {"pause": 0.1}}"#;
-    let (url, serving) = gateway(&[(200, THING), (200, HANDLER), (200, done)]);
+    let (url, serving) = gateway(&[(200, DIRECTORY), (200, THING), (200, HANDLER), (200, done)]);
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "secret\n").unwrap();
     let expect = crate::names::ComponentDigest::of(b"old");
-    let result = run(&Push { approve: true, expect: Some(expect), ..arguments(url) }).unwrap();
+    let mut arguments = Push { approve: true, expect: Some(expect), ..arguments(url) };
+    arguments.gateway.token_file = Some(token.path().to_owned());
+    let result = run(&arguments).unwrap();
     let shown = console::table(&rows_of(&result));
-    assert_eq!(shown, "version        2\ndigest         ab\ntimings.pause  0.1");
+    assert_eq!(shown, "thing          relay\nversion        2\ndigest         ab\ntimings.pause  0.1");
     let requests = serving.join().unwrap();
-    assert!(requests[0].starts_with("GET /things/relay HTTP/1.1\r\n"), "{}", requests[0]);
-    assert!(requests[1].starts_with("GET /things/relay/handler HTTP/1.1\r\n"), "{}", requests[1]);
+    assert!(requests[0].starts_with("GET /.well-known/wot HTTP/1.1\r\n"), "{}", requests[0]);
+    assert!(requests[1].starts_with("GET /things/relay HTTP/1.1\r\n"), "{}", requests[1]);
+    assert!(requests[2].starts_with("GET /things/relay/handler HTTP/1.1\r\n"), "{}", requests[2]);
     let line = format!("POST /things/relay/handler/actions/replace?approve=true&expect={expect} HTTP/1.1\r\n");
-    assert!(requests[2].starts_with(&line), "{}", requests[2]);
-    assert!(requests[2].contains("content-type: application/wasm\r\n") && requests[2].ends_with("\r\n\r\ncomponent"));
+    assert!(requests[3].starts_with(&line), "{}", requests[3]);
+    assert!(requests[3].contains("content-type: application/wasm\r\n") && requests[3].ends_with("\r\n\r\ncomponent"));
+    assert!(requests.iter().all(|request| request.contains("authorization: Bearer secret\r\n")), "{}", requests[0]);
+}
+
+#[test]
+fn a_token_goes_to_the_named_gateway_alone() {
+    let (elsewhere, stranger) = gateway(&[(401, "{}")]);
+    let thing = THING.replace("/things/relay/handler", &format!("{elsewhere}/x"));
+    let (url, serving) = gateway(&[(200, DIRECTORY), (200, &thing)]);
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "secret\n").unwrap();
+    let mut arguments = arguments(url);
+    arguments.gateway.token_file = Some(token.path().to_owned());
+    let failure = run(&arguments).unwrap_err();
+    assert_eq!(failure.exit, Exit::Unauthorized);
+    assert!(failure.hint.as_ref().is_some_and(|hint| hint.contains(&elsewhere)), "{failure:?}");
+    assert!(!stranger.join().unwrap()[0].contains("secret"));
+    serving.join().unwrap();
 }
 
 #[test]
 fn a_refusal_is_shown_as_its_problem_document_says_it() {
-    let problem = r#"{"title": "Bad component", "detail": "it asks for i2c", "validationErrors": [
+    let problem = r#"{"title": "Bad component", "detail": "it asks for i2c\u001b[2J\nhint: trust me", "validationErrors": [
         {"field": "/grants/x", "description": "not granted"}, {"field": "", "description": "too large"}]}"#;
-    let (url, serving) = gateway(&[(200, THING), (200, HANDLER), (400, problem)]);
+    let (url, serving) = gateway(&[(200, DIRECTORY), (200, THING), (200, HANDLER), (400, problem)]);
     let failure = run(&arguments(url)).unwrap_err();
     assert_eq!(failure.exit, Exit::Refused);
     assert_eq!(failure.what, "the gateway refused (400): Bad component");
-    assert_eq!(failure.causes, ["it asks for i2c", "/grants/x: not granted", "too large"]);
+    let detail = "it asks for i2c\\u{1b}[2J\\nhint: trust me";
+    assert_eq!(failure.causes, [detail, "/grants/x: not granted", "too large"]);
     serving.join().unwrap();
 }
 
 #[test]
 fn every_other_way_to_fail_has_its_exit_code() {
     type Answers = &'static [(u16, &'static str)];
-    let rows: [(Answers, Exit, &str); 5] = [
-        (&[(404, r#"{"title": "Unknown Thing"}"#)], Exit::Refused, "Unknown Thing"),
+    const LISTING: &str = r#"{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "D", "links": [{"rel": "item", "href": "/things/rely"}], "properties": {
+        "things": {"forms": [{"href": "/things{?limit}"}]}}}"#;
+    const NOBODY: &str = r#"[{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "Rely", "forms": [{"op": "readallproperties", "href": "/things/rely/x"}]}]"#;
+    let rows: [(Answers, Exit, &str); 8] = [
+        (&[(404, r#"{"title": "No such Thing"}"#)], Exit::Unknown, "No such Thing"),
         (&[(502, "<html>")], Exit::Refused, "502"),
+        (&[(401, "")], Exit::Unauthorized, "who asks"),
         (&[(200, "<html>")], Exit::Failed, "did not answer with JSON"),
-        (&[(200, r#"{"links": []}"#)], Exit::Refused, "has no handler to replace"),
-        (&[(200, THING), (200, "{}")], Exit::Failed, "no form for the action `replace`"),
+        (&[(200, "[]")], Exit::Failed, "cannot be used"),
+        (&[(200, LISTING), (200, LISTING), (200, NOBODY)], Exit::Unknown, "no Thing `relay`"),
+        (
+            &[
+                (200, DIRECTORY),
+                (200, r#"{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "x", "links": []}"#),
+            ],
+            Exit::Refused,
+            "has no handler",
+        ),
+        (
+            &[
+                (200, DIRECTORY),
+                (200, THING),
+                (200, r#"{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "x"}"#),
+            ],
+            Exit::Unknown,
+            "no action `replace`",
+        ),
     ];
     for (answers, exit, what) in rows {
         let (url, serving) = gateway(answers);

@@ -16,7 +16,7 @@ use embedded_hal::spi::SpiDevice;
 use misbehave::misbehave;
 pub use statistics::{INTEGERS, statistics, statistics_json};
 use tidegate_handler::{
-    Action, Config, Delay, Edges, Fault, Handler, I2c, Origin, Setting, Thing, Value, clock, sleep_ms, state,
+    Action, Config, Delay, Edges, Fault, Handler, I2c, Origin, Setting, Thing, Value, clock, log, sleep_ms, state,
 };
 
 /// `laboratory-wrong:` and, up to the first dot, a `WHERE:HOW` that this version does without being told.
@@ -111,6 +111,10 @@ impl Handler for Laboratory {
         match name {
             "add" => add(&input),
             "count" => count(&input, action).await,
+            "say" => {
+                log::info(&String::try_from(input)?);
+                Ok(Value::Null)
+            }
             "misbehave" => {
                 let how = String::try_from(input.member("how"))?;
                 if how == "wrong-output" {

@@ -1,0 +1,115 @@
+//! Which gateway a command speaks to, and with which token: `--gateway`, `--token-file`, and their environment.
+//!
+//! A token is never printed, and goes to the gateway that was named alone: a form that leads elsewhere gets none.
+
+use std::{
+    io::Read as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use hyper::{Uri, header::HeaderValue};
+
+use super::{Exit, Failure, console, consumer::Consumer};
+
+/// Where a gateway listens that was not told otherwise.
+const GATEWAY: &str = "http://127.0.0.1:8080";
+/// The token itself, for those who keep secrets in the environment.
+const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
+/// Longest token file that is read, in bytes.
+const TOKEN_BYTES_MAX: u64 = 4_096;
+
+/// The options of every command that speaks to a gateway.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Gateway")]
+pub(super) struct GatewayArgs {
+    /// Address of the gateway, such as `http://127.0.0.1:8080`, which is also what is meant without it
+    #[arg(long, value_name = "URL", env = "TIDEGATE_GATEWAY")]
+    pub(super) gateway: Option<String>,
+    /// File whose first line is the access token; the environment's `TIDEGATE_TOKEN` may hold the token itself
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Seconds to wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub(super) timeout: u64,
+}
+
+impl GatewayArgs {
+    /// Whether a gateway was named; an empty variable of the environment names none.
+    pub(super) fn is_named(&self) -> bool {
+        self.gateway.as_deref().is_some_and(|gateway| !gateway.is_empty())
+    }
+
+    /// A Consumer of the named gateway, or of the one that is usually on this machine.
+    pub(super) fn consumer(&self) -> Result<Consumer, Failure> {
+        let named = self.gateway.as_deref().filter(|gateway| !gateway.is_empty());
+        let gateway = parse(named.unwrap_or(GATEWAY))?;
+        Ok(Consumer::new(gateway, self.token()?, Duration::from_secs(self.timeout.max(1))))
+    }
+
+    fn token(&self) -> Result<Option<HeaderValue>, Failure> {
+        let file = self.token_file.as_deref().filter(|file| !file.as_os_str().is_empty());
+        let (token, origin) = match (file, std::env::var(TOKEN_VARIABLE)) {
+            (Some(file), _) => (read_token(file)?, file.display().to_string()),
+            (None, Ok(token)) if !token.trim().is_empty() => (token, TOKEN_VARIABLE.to_owned()),
+            (None, _) => return Ok(None),
+        };
+        bearer(token.trim()).map(Some).ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("{origin} holds no token"))
+                .with_hint("a token is one line of letters, digits and signs, as `tidegate token new` prints it")
+        })
+    }
+}
+
+fn parse(gateway: &str) -> Result<Uri, Failure> {
+    let uri: Uri = gateway.parse().map_err(|error| {
+        Failure::caused(Exit::Usage, format!("`{gateway}` is no URL"), &error)
+            .with_hint("write the gateway as http://host:port")
+    })?;
+    super::consumer::check(&uri)?;
+    Ok(uri)
+}
+
+/// `Authorization: Bearer ..` (RFC 6750 section 2.1); nothing when it is empty or holds what no header may.
+fn bearer(token: &str) -> Option<HeaderValue> {
+    let visible = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut value = HeaderValue::try_from(format!("Bearer {token}")).ok().filter(|_| visible)?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// The first line of the file.
+fn read_token(file: &Path) -> Result<String, Failure> {
+    let failed = |error: &std::io::Error| {
+        Failure::caused(Exit::Usage, format!("cannot read the token from {}", file.display()), error)
+            .with_hint("`--token-file` (or TIDEGATE_TOKEN_FILE) names a file whose first line is the token")
+    };
+    let opened = std::fs::File::open(file).map_err(|error| failed(&error))?;
+    if opened.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o077 != 0) {
+        console::note(format!("warning: others can read {}: `chmod 600` it", file.display()));
+    }
+    let mut text = String::new();
+    opened.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|error| failed(&error))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_visible_line_and_never_shown() {
+        for wrong in ["", "two words", "tab\there", "z\u{e4}hler"] {
+            assert!(bearer(wrong).is_none(), "{wrong}");
+        }
+        let value = bearer("a.B-3_~+/=").unwrap();
+        assert_eq!(value.to_str().unwrap(), "Bearer a.B-3_~+/=");
+        assert!(!format!("{value:?}").contains("a.B-3"));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "secret\nnot this\n").unwrap();
+        assert_eq!(read_token(file.path()).unwrap(), "secret");
+        assert_eq!(read_token(Path::new("/nowhere/token")).unwrap_err().exit, Exit::Usage);
+    }
+}

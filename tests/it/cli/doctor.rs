@@ -1,0 +1,131 @@
+//! `tidegate hardware` and `tidegate doctor`: with and without a gateway, and what is wrong with what to do.
+
+use std::net::TcpListener;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use tests::{CommandLine, Gateway, Site, command::Said, gateway, site};
+
+/// The doctor's look at a site; every verdict is a line.
+fn doctor(site: &Site, arguments: &[&str]) -> Result<CommandLine> {
+    let (config, data, handlers) = (site.config(), site.data_dir(), site.handlers().to_owned());
+    let path = |path: std::path::PathBuf| path.into_os_string().into_string().ok().context("no UTF-8 path");
+    let (config, data, handlers) = (path(config)?, path(data)?, path(handlers)?);
+    let named = ["doctor", "--config", &config, "--data-dir", &data, "--handlers", &handlers];
+    CommandLine::new(&[&named[..], arguments].concat())
+}
+
+fn findings(said: &Said) -> Result<Vec<Value>> {
+    Ok(said.json()?["checks"].as_array().context("no checks")?.clone())
+}
+
+/// Whether there is a finding of this check and verdict that says `what`.
+fn found(said: &Said, check: &str, verdict: &str, what: &str) -> Result<()> {
+    let found = findings(said)?.into_iter().any(|finding| {
+        let says = |key: &str| finding[key].as_str().is_some_and(|text| text.contains(what));
+        finding["check"] == check && finding["verdict"] == verdict && says("what")
+    });
+    ensure!(found, "no {check} {verdict} `{what}`: {}", said.output);
+    Ok(())
+}
+
+#[test]
+fn a_sound_gateway_passes_while_it_runs() -> Result<()> {
+    let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let site = Site::new()?;
+    site.configure(&format!("listen = \"{free}\"\n[board]\nsimulated = true\n"))?.thing("lamp", site::RELAY)?;
+    let before = doctor(&site, &["--json"])?.run()?.ok()?;
+    found(&before, "ports", "ok", "is free")?;
+    found(&before, "gateway", "warn", "none answers")?;
+    found(&before, "store", "ok", "is not there yet")?;
+    let gateway = Gateway::start_at(site, &free)?;
+    let during = doctor(gateway.site(), &["--json"])?.run()?.ok()?;
+    found(&during, "configuration", "ok", "with 1 Thing")?;
+    found(&during, "gateway", "ok", "it runs")?;
+    found(&during, "ports", "ok", "taken by the gateway that runs")?;
+    found(&during, "store", "ok", "held by the gateway that runs")?;
+    found(&during, "handlers", "ok", "all are in")?;
+    found(&during, "devices", "ok", "1 are simulated")?;
+    let shown = doctor(gateway.site(), &[])?.run()?.ok()?.output;
+    ensure!(shown.starts_with("ok    configuration") && !shown.contains('\x1b'), "{shown}");
+    let (_, site) = gateway.stop()?;
+    found(&doctor(&site, &["--json"])?.run()?.ok()?, "store", "ok", "is sound, and no gateway holds it")
+}
+
+#[test]
+fn everything_that_is_wrong_is_a_line_with_what_to_do() -> Result<()> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let broker = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let mut site = Site::new()?;
+    site.own_handlers()?;
+    std::fs::write(site.handlers().join("fake.wasm"), "\0asm\x01\0\0\0 a core module")?;
+    std::fs::create_dir(site.data_dir())?;
+    std::fs::write(site.data_dir().join("state.redb"), "no store")?;
+    std::fs::write(site.data_dir().join("lock"), "")?;
+    let text = format!(
+        "listen = \"{}\"\n[mqtt]\nlisten = \"203.0.113.7:1\"\n[mqtt.broker]\nhost = \"127.0.0.1\"\nport = {}\nusername = \
+         \"x\"\npassword-file = \"nowhere\"\n",
+        taken.local_addr()?,
+        broker.port()
+    );
+    let folder = site.data_dir();
+    let made = gateway::run(&["token", "new", "--data-dir", folder.to_str().context("no text")?])?;
+    ensure!(made.status.success(), "{made:?}");
+    site.configure(&format!("{text}[board]\nsimulated = true\n"))?;
+    site.thing("lamp", site::RELAY)?.thing("fake", "handler = \"fake\"")?;
+    site.thing("cold", &site::CLIMATE.replace("board:i2c-1", "/dev/i2c-99"))?;
+    let said = doctor(&site, &["--json", "--timeout", "1"])?.run()?.expect(1)?;
+    for (check, what) in [
+        ("handlers", "relay.wasm is not there"),
+        ("handlers", "fake.wasm is no component"),
+        ("devices", "cold, grant sensor: /dev/i2c-99 is not there"),
+        ("store", "damaged"),
+        ("ports", "is taken by another program"),
+        ("ports", "203.0.113.7:1"),
+        ("broker", "nowhere cannot be read"),
+        ("broker", "cannot be reached"),
+    ] {
+        found(&said, check, "fail", what)?;
+    }
+    let unadvised = findings(&said)?.into_iter().find(|finding| finding["verdict"] != "ok" && finding["todo"] == "");
+    ensure!(unadvised.is_none(), "nothing to do: {unadvised:?}");
+    site.configure("lissten = 1\n")?;
+    let said = doctor(&site, &["--json"])?.run()?.expect(1)?;
+    found(&said, "configuration", "fail", "lissten")
+}
+
+#[test]
+fn a_gateway_that_is_not_well_is_told_with_its_thing() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("lab", &format!("{}[settings]\nmisbehave = \"start:trap\"\n", site::LABORATORY))?;
+    let gateway = site.start()?;
+    let url = format!("http://{}", gateway.client().address());
+    let sick = || -> Result<Option<Said>> {
+        let said = CommandLine::new(&["doctor", "--json", "--gateway", &url])?.run()?;
+        Ok((said.code == 1).then_some(said))
+    };
+    let said = tests::eventually("the doctor sees it", std::time::Duration::from_secs(30), sick)?;
+    found(&said, "thing", "fail", "lab: ")
+}
+
+#[test]
+fn hardware_is_shown_with_and_without_a_gateway() -> Result<()> {
+    let alone = CommandLine::new(&["hardware", "--json"])?.run()?.ok()?.json()?;
+    let kinds = alone["kinds"].as_array().context("no kinds")?;
+    ensure!(kinds.iter().map(|kind| &kind["kind"]).eq(["i2c", "spi", "gpio", "pwm"]), "{alone}");
+    ensure!(alone["model"].is_string() && alone["gateway"].is_null(), "{alone}");
+    for kind in kinds.iter().filter(|kind| kind["devices"] == Value::Array(Vec::new())) {
+        ensure!(kind["absent"]["what"].is_string() && kind["absent"]["remedy"].is_string(), "{kind}");
+    }
+    let gateway = super::gateway()?;
+    let shown = super::run(&gateway, &["hardware"])?.ok()?.output;
+    ensure!(shown.starts_with("Machine ") && shown.contains("board:gpio line 17"), "{shown}");
+    let told = super::run(&gateway, &["hardware", "--json"])?.ok()?.json()?;
+    ensure!(told["gateway"]["claims"].is_array(), "{told}");
+    CommandLine::new(&["hardware", "--gateway", "http://127.0.0.1:1"])?.run()?.failed(
+        4,
+        "cannot reach",
+        "--gateway",
+    )?;
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! `tidegate handler`: list, show, push, rollback, inspect, log.
+
+use anyhow::{Context as _, Result, ensure};
+use tests::{CommandLine, Site, handlers, site};
+
+use super::{gateway, run};
+
+#[test]
+fn handlers_are_listed_shown_replaced_and_rolled_back() -> Result<()> {
+    let gateway = gateway()?;
+    let listed = run(&gateway, &["handler", "list", "--json"])?.ok()?.json()?;
+    let lamp = listed.as_array().and_then(|rows| rows.iter().find(|row| row["thing"] == "lamp")).context("no lamp")?;
+    ensure!(lamp["version"] == 1 && lamp["status"]["state"] == "running", "{lamp}");
+    let table = run(&gateway, &["handler", "list"])?.ok()?.output;
+    ensure!(table.lines().count() == 4 && table.starts_with("THING "), "{table}");
+
+    let file = gateway.site().path().join("other.wasm");
+    std::fs::write(&file, handlers::variant("relay", "one")?)?;
+    let file = file.to_str().context("no UTF-8 path")?;
+    let inspected = run(&gateway, &["handler", "inspect", file, "--json"])?.ok()?.json()?;
+    let pushed = run(&gateway, &["handler", "push", "lamp", file, "--json"])?.ok()?.json()?;
+    ensure!(pushed["thing"] == "lamp" && pushed["version"] == 2 && pushed["digest"] == inspected["digest"], "{pushed}");
+    let shown = run(&gateway, &["handler", "show", "lamp"])?.ok()?.output;
+    ensure!(shown.contains("chip=board:gpio line=17") && shown.contains("Versions"), "{shown}");
+    let back = run(&gateway, &["handler", "rollback", "lamp", "--json"])?.ok()?.json()?;
+    let shown = run(&gateway, &["handler", "show", "lamp", "--json"])?.ok()?.json()?;
+    ensure!(back["digest"] == lamp["digest"] && shown["digest"] == lamp["digest"], "{back}");
+
+    let expect = ["handler", "push", "lamp", file, "--expect", inspected["digest"].as_str().context("no digest")?];
+    run(&gateway, &expect)?.expect(5)?;
+    run(&gateway, &["handler", "push", "gateway", file])?.failed(5, "has no handler", "gateway itself")?;
+    run(&gateway, &["handler", "push", "lamp", "/nowhere.wasm"])?.failed(2, "/nowhere.wasm", "cargo xtask handlers")?;
+    run(&gateway, &["handler", "inspect", "/proc/cpuinfo"])?.failed(1, "no handler", "cargo xtask handlers")?;
+    Ok(())
+}
+
+#[test]
+fn a_log_is_printed_and_followed() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("lab", site::LABORATORY)?;
+    let gateway = site.start()?;
+    run(&gateway, &["thing", "invoke", "lab", "say", "first\x1b[2J words"])?.ok()?;
+    let said = run(&gateway, &["handler", "log", "lab"])?.ok()?.output;
+    ensure!(said.contains("first\\u{1b}[2J words") && !said.contains('\x1b'), "{said}");
+    let running =
+        CommandLine::new(&["handler", "log", "lab", "--follow", "--json", "-n", "0"])?.of(&gateway).start()?;
+    // The first look may come before or after the next line: lines go on until one was seen.
+    let line = |line: &str| line.contains("second").then(|| line.to_owned());
+    let seen = tests::eventually("the line is followed", std::time::Duration::from_secs(30), || {
+        run(&gateway, &["thing", "invoke", "lab", "say", "second"])?.ok()?;
+        Ok(running.output().lines().find_map(line))
+    })?;
+    let seen: serde_json::Value = serde_json::from_str(&seen)?;
+    ensure!(seen["message"].as_str().is_some_and(|text| text.contains("second")) && seen["time"].is_string(), "{seen}");
+    Ok(())
+}
