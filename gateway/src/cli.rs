@@ -80,6 +80,9 @@ enum Command {
     /// Look after the handlers of a running gateway's Things, or look into a handler file.
     #[command(subcommand)]
     Handler(handler::HandlerCommand),
+    /// Make, list and revoke the tokens that a gateway's requests need.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Show the buses, chips and lines of this machine, and how to get the rights that are missing.
     ///
     /// With `--gateway` also what a running gateway uses of its machine.
@@ -94,9 +97,6 @@ enum Command {
     ///
     /// `--json`: `{"ok", "checks": [{"check", "verdict", "what", "todo"}]}`; `verdict` is ok, warn or fail
     Doctor(doctor::Doctor),
-    /// Make, list and revoke the tokens that a gateway's requests need.
-    #[command(subcommand)]
-    Token(token::Token),
     /// Print a script that completes commands and options in a shell.
     ///
     /// For bash: `tidegate completions bash > ~/.local/share/bash-completion/completions/tidegate`
@@ -115,11 +115,11 @@ impl Cli {
             Command::New(arguments) => new::new(&arguments),
             Command::Build(arguments) => build::build(&arguments),
             Command::Dev(arguments) => dev::dev(&arguments),
+            Command::Token(command) => token::token(command),
             Command::Thing(command) => thing::run(&command),
             Command::Handler(command) => handler::run(&command),
             Command::Hardware(arguments) => hardware::hardware(&arguments),
             Command::Doctor(arguments) => doctor::doctor(&arguments),
-            Command::Token(command) => token::token(command),
             Command::Completions(arguments) => generated::completions(&arguments),
             Command::Man(arguments) => generated::man(&arguments),
         }

@@ -280,7 +280,7 @@ fn a_handler_is_pushed_with_a_token() -> Result<()> {
     let push = ["handler", "push", "lamp", &component, "--gateway", &url];
     let output = gateway::run(&push)?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.code() == Some(5) && said.contains("--token-file"), "{said}");
+    ensure!(output.status.code() == Some(7) && said.contains("--token-file"), "{said}");
     let file = gateway.site().path().join("my-token");
     fs::write(&file, format!("{token}\n"))?;
     let path = file.to_string_lossy();

@@ -48,9 +48,9 @@ pub(super) fn print_json(value: &Value) -> Result<(), Failure> {
 }
 
 /// Says something on the side, to standard error.
-pub(super) fn note(text: impl AsRef<str>) {
+pub(super) fn note(text: impl fmt::Display) {
     // Without standard error there is nobody left to tell.
-    drop(writeln!(io::stderr().lock(), "{}", plain_lines(text.as_ref())));
+    drop(writeln!(io::stderr().lock(), "{}", plain_lines(&text.to_string())));
 }
 
 /// Prints a failure to standard error: `error:`, its causes, `hint:`.

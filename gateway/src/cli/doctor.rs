@@ -15,12 +15,11 @@ use serde_json::json;
 use super::{
     Exit, Failure,
     access::GatewayArgs,
-    console, serve,
+    check, console, serve,
     terminal::{Screen, Tone, plain},
     token,
 };
-use crate::access::TokenFile;
-use crate::config::{self, Config, Tree};
+use crate::config::Tree;
 
 /// The file that is looked at when none is named, where it is there.
 const CONFIG: &str = "/etc/tidegate/tidegate.toml";
@@ -134,10 +133,11 @@ async fn examine(arguments: &Doctor) -> Result<Findings, Failure> {
     let tree = configuration(arguments, &mut findings);
     let running = running::ask(&arguments.gateway, tree.as_ref(), &mut findings).await?;
     if let Some(tree) = &tree {
-        let folders = serve::folders(arguments.data_dir.clone(), arguments.handlers.clone(), tree);
-        devices::handlers(tree, &folders.handlers, &mut findings);
+        let data = serve::data_dir(arguments.data_dir.clone(), &tree.config);
+        access(tree, &data, &mut findings);
+        devices::handlers(tree, &serve::handlers_dir(arguments.handlers.clone(), &tree.config), &mut findings);
         devices::grants(tree, &mut findings);
-        machine::store(&folders.data, &running, &mut findings);
+        machine::store(&data, &running, &mut findings);
         network::ports(tree, &running, &mut findings);
         network::broker(tree, &running, &mut findings).await;
     }
@@ -159,14 +159,11 @@ fn configuration(arguments: &Doctor, findings: &mut Findings) -> Option<Tree> {
             return None;
         }
     };
-    let written = arguments.data_dir.clone();
-    let tokens = |config: &Config| token::file_of(config, &serve::data_dir(written.clone(), config));
-    match config::load(file, |config| token::is_there(&tokens(config))) {
+    match serve::read(file, arguments.data_dir.as_deref()) {
         Ok(tree) => {
             let count = tree.declarations.len();
             let things = if count == 1 { "Thing" } else { "Things" };
             findings.ok(CHECK, format!("{} is sound, with {count} {things}", file.display()));
-            access(&tokens(&tree.config), findings);
             Some(tree)
         }
         Err(faults) => {
@@ -180,22 +177,12 @@ fn configuration(arguments: &Doctor, findings: &mut Findings) -> Option<Tree> {
     }
 }
 
-/// Who may ask.
-fn access(file: &TokenFile, findings: &mut Findings) {
-    const CHECK: &str = "access";
-    let path = file.path().display();
+/// Who may ask: the file with the tokens can be read.
+fn access(tree: &Tree, data: &Path, findings: &mut Findings) {
+    let file = token::file_of(&tree.config, data);
     match file.tokens() {
-        Err(error) => {
-            let todo = "give the file to the gateway's user, with mode 0600, or revoke all and make a new token";
-            findings.fail(CHECK, format!("{path} {error}"), todo);
-        }
-        Ok(Some(tokens)) if !tokens.is_empty() => {
-            findings.ok(CHECK, format!("every request needs a token of {path}"));
-        }
-        Ok(_) => {
-            let what = "whoever is on this machine may do everything: there is no token".to_owned();
-            findings.warn(CHECK, what, "`tidegate token new` makes one");
-        }
+        Ok(_) => findings.ok("access", check::access(&file)),
+        Err(error) => findings.fail("access", check::access(&file), error.hint(file.path())),
     }
 }
 

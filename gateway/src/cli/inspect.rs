@@ -39,7 +39,9 @@ pub(super) fn component(bytes: &[u8]) -> Result<HandlerComponent, Failure> {
         let failure = Failure::caused(Exit::Failed, "this is no handler that the gateway would take", &error);
         match contract_hint(&failure.causes) {
             Some(hint) => failure.with_hint(hint),
-            None => failure,
+            None => failure.with_hint(
+                "`tidegate build` makes a component of a crate of your own, `cargo xtask handlers` of this project's",
+            ),
         }
     })?;
     describe(&component)?;

@@ -65,19 +65,8 @@ fn options(arguments: Serve, mut tree: Tree, data_dir: PathBuf) -> Result<Option
     Ok(Options { data_dir, handlers_dir, token_file, tokens, tree, ready: None })
 }
 
-/// Where a gateway keeps its data and finds its handlers.
-#[derive(Debug)]
-pub(super) struct Folders {
-    pub(super) data: PathBuf,
-    pub(super) handlers: PathBuf,
-}
-
-/// The folders of a gateway with this configuration, started as this process is; what the command line names wins.
-pub(super) fn folders(data: Option<PathBuf>, handlers: Option<PathBuf>, tree: &Tree) -> Folders {
-    Folders { data: data_dir(data, &tree.config), handlers: handlers_dir(handlers, &tree.config) }
-}
-
-fn handlers_dir(written: Option<PathBuf>, config: &Config) -> PathBuf {
+/// The command line wins over the file.
+pub(super) fn handlers_dir(written: Option<PathBuf>, config: &Config) -> PathBuf {
     written.or_else(|| config.handlers_dir.clone()).unwrap_or_else(default_handlers_dir)
 }
 
@@ -89,9 +78,14 @@ pub(super) fn default_handlers_dir() -> PathBuf {
 
 /// `data_dir` is the one that the command line names.
 pub(super) fn load(file: &Path, written: Option<&Path>) -> Result<Tree, Failure> {
+    read(file, written).map_err(|faults| faults_failure(&faults))
+}
+
+/// The same, with the faults one by one.
+pub(super) fn read(file: &Path, written: Option<&Path>) -> Result<Tree, ConfigFaults> {
     let protected =
         |config: &Config| token::is_there(&token::file_of(config, &data_dir(written.map(Path::to_owned), config)));
-    config::load(file, protected).map_err(|faults| faults_failure(&faults))
+    config::load(file, protected)
 }
 
 pub(super) fn faults_failure(faults: &ConfigFaults) -> Failure {

@@ -168,6 +168,7 @@ fn what_a_client_asks_for_over_two_connections_is_done_in_its_order() -> Result<
 #[test]
 fn of_filters_that_overlap_the_best_quality_of_service_counts() -> Result<()> {
     let place = Place::endpoint()?;
+    Subscriber::start(place.address, Protocol::V311, &[&topic("lamp/properties/on")], &[])?.next_message()?;
     let (all, one) = (text(topic("lamp/properties/+").as_bytes()), text(topic("lamp/properties/on").as_bytes()));
     for filters in [[(&all, 1), (&one, 0)], [(&all, 0), (&one, 1)]] {
         let mut raw = Raw::connected(place.address, 4)?;
