@@ -1,6 +1,9 @@
 //! `tidegate handler push`: the action `replace` of the Thing that controls a Thing, found as any Consumer finds it.
 //!
+//! What the component wants is shown first; what it wants beyond its grants can be given with it (`push/grants.rs`).
 //! Directory, TD of the Thing, link `controlledBy` (TD 1.1 section 5.3.4.1), TD of the handler, form of `replace`, POST.
+
+mod grants;
 
 use std::{io::Read as _, path::PathBuf};
 
@@ -9,8 +12,9 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::{
-    Exit, Failure, access::GatewayArgs, console, consumer::Invoked, progress::Progress, serve, terminal::plain,
+    Exit, Failure, access::GatewayArgs, console, consumer::Invoked, inspect, progress::Progress, serve, terminal::plain,
 };
+use grants::Given;
 
 /// Largest component that is sent.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
@@ -27,6 +31,8 @@ pub(super) struct Push {
     /// Replace only if this version runs now: its digest, as `inspect` prints it
     #[arg(long, value_name = "DIGEST")]
     expect: Option<crate::names::ComponentDigest>,
+    #[command(flatten)]
+    given: Given,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -38,8 +44,32 @@ pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
     let component = read_component(&arguments.file)?;
     let expect = arguments.expect.as_ref().map(ToString::to_string);
     let asked = Replacing { thing: &arguments.thing, approve: arguments.approve, expect, quiet: arguments.json };
-    let result = serve::runtime()?.block_on(replace(&arguments.gateway, asked, component))?;
+    let result = serve::runtime()?.block_on(push_with(arguments, asked, component))?;
     tell(arguments.json, &result)
+}
+
+/// Shows what the component wants, gives what is to be given, and replaces.
+async fn push_with(arguments: &Push, asked: Replacing<'_>, bytes: Bytes) -> Result<Value, Failure> {
+    let given = &arguments.given;
+    // What is no handler for this program may be one for the gateway, which says so otherwise.
+    let component = inspect::component(&bytes).ok();
+    let consumer = arguments.gateway.consumer()?.patient();
+    let found = consumer.thing(&arguments.thing).await?;
+    let granted = consumer.read(&consumer.handler_of(&found).await?, "grants").await?.value;
+    let missing = component.filter(|_| !arguments.json).map(|component| given.report(&component, &granted));
+    if !given.is_empty() {
+        given.ask(&found.name)?;
+        given.give(&consumer, &found.name).await?;
+    }
+    let replaced = replace(&arguments.gateway, asked, bytes).await;
+    let Err(failure) = replaced else { return replaced };
+    given.take_back(&consumer, &found.name, &granted).await;
+    Err(match missing.as_deref() {
+        Some([label, ..]) if failure.exit == Exit::Refused => {
+            failure.with_hint(format!("`--grant '{}={{ kind = .. }}'` gives the Thing what it lacks", plain(label)))
+        }
+        _ => failure,
+    })
 }
 
 /// What a replacement answered, with the name of the Thing.

@@ -54,3 +54,29 @@ fn a_log_is_printed_and_followed() -> Result<()> {
     ensure!(seen["message"].as_str().is_some_and(|text| text.contains("second")) && seen["time"].is_string(), "{seen}");
     Ok(())
 }
+
+#[test]
+fn what_a_new_handler_wants_is_shown_and_given_after_a_question() -> Result<()> {
+    let gateway = gateway()?;
+    let file = handlers::folder()?.join("led.wasm");
+    let file = file.to_str().context("no UTF-8 path")?;
+    let push = ["handler", "push", "lamp", file, "--approve"];
+    let lamp = "lamp={ kind = \"pwm\", chip = \"board:pwm-0\", channel = 0, frequency-hz = 1000, fail-safe = 0 }";
+    let refused = run(&gateway, &push)?.failed(5, "does not allow it", "--grant 'lamp=")?;
+    ensure!(refused.errors.contains("not known to be granted"), "{refused:?}");
+    let given = [&push[..], &["--grant", lamp]].concat();
+    run(&gateway, &given)?.failed(2, "this gives `lamp`", "--yes")?;
+    // Refused for another reason: what was given for it is taken back.
+    let digest = "0".repeat(64);
+    let other = [&given[..], &["--yes", "--expect", &digest]].concat();
+    let refused = run(&gateway, &other)?.expect(5)?;
+    ensure!(refused.errors.contains("was taken back"), "{refused:?}");
+    run(&gateway, &push)?.expect(5)?;
+    let wrong = lamp.replace("pwm-0", "pwm-7");
+    run(&gateway, &[&push[..], &["--yes", "--grant", &wrong]].concat())?.expect(5)?;
+    run(&gateway, &[&push[..], &["--yes", "--grant", "lamp"]].concat())?.expect(2)?;
+    let pushed = run(&gateway, &[&given[..], &["--yes"]].concat())?.ok()?;
+    ensure!(pushed.errors.contains("new: ") && pushed.output.contains("version"), "{pushed:?}");
+    run(&gateway, &["thing", "write", "lamp", "brightness", "100"])?.ok()?;
+    Ok(())
+}

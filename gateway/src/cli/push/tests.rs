@@ -47,7 +47,15 @@ fn read_request(stream: &mut std::net::TcpStream) -> String {
 
 fn arguments(gateway: String) -> Push {
     let gateway = GatewayArgs { gateway: Some(gateway), token_file: None, timeout: 40 };
-    Push { thing: "relay".to_owned(), file: "x".into(), approve: false, expect: None, json: false, gateway }
+    Push {
+        thing: "relay".to_owned(),
+        file: "x".into(),
+        approve: false,
+        expect: None,
+        given: Given::default(),
+        json: false,
+        gateway,
+    }
 }
 
 fn run(arguments: &Push) -> Result<Value, Failure> {
