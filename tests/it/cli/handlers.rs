@@ -57,7 +57,9 @@ fn a_log_is_printed_and_followed() -> Result<()> {
 
 #[test]
 fn what_a_new_handler_wants_is_shown_and_given_after_a_question() -> Result<()> {
-    let gateway = gateway()?;
+    let site = Site::new()?;
+    site.thing("lamp", site::RELAY)?;
+    let gateway = site.start()?;
     let file = handlers::folder()?.join("led.wasm");
     let file = file.to_str().context("no UTF-8 path")?;
     let push = ["handler", "push", "lamp", file, "--approve"];
