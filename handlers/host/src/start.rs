@@ -22,8 +22,10 @@ use crate::limits::Limits;
 use crate::plain;
 use crate::sandbox::Sandbox;
 use crate::state::HeldState;
-use crate::value::{Config, Origin};
+use crate::value::{Config, Fault, Origin};
 
+/// Why a start that asks a device fails.
+const DEVICES_LATER: &str = "its start was told `busy`: devices answer after `start`, in `run` and in calls";
 const EXPORT: &str = "start";
 
 /// Everything that an instance is made of.
@@ -116,6 +118,8 @@ impl Starting {
                 let instance = Some(HandlerInstance::of(store, guest, engine));
                 return Answer { instance, result: Ok(()), effects, salvaged: None, report };
             }
+            // The one way to hear it here, and a riddle by itself.
+            Ok(Err(Fault::Busy)) => HandlerError::Fault(Fault::Failed(DEVICES_LATER.to_owned())),
             Ok(Err(fault)) => HandlerError::Fault(plain::fault(fault)),
             Err(error) => of_call(&error, EXPORT, budget_ms),
         };

@@ -55,12 +55,17 @@ impl Consumer {
                 "give what is missing: a grant in the Thing's declaration, or a right by whoever runs the gateway"
                     .to_owned()
             }
+            StatusCode::CONFLICT => {
+                "`tidegate handler list` shows how handlers stand; a new version is on probation (`canary`) for a minute"
+                    .to_owned()
+            }
             StatusCode::MISDIRECTED_REQUEST => {
                 "name the gateway by its address or `localhost`, or add the name to its `allowed-hosts`".to_owned()
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 format!("try again in {} s", retry.unwrap_or(1))
             }
+            StatusCode::BAD_REQUEST => "`--help` and `tidegate thing show THING` say what is expected".to_owned(),
             StatusCode::INSUFFICIENT_STORAGE => "make room on the gateway's disk".to_owned(),
             status if status.is_redirection() => "redirects are not followed: name the address it leads to".to_owned(),
             _ => return None,

@@ -36,7 +36,7 @@ pub(in crate::cli) struct Given {
 
 /// `KEY=VALUE` with a value in TOML.
 fn assignment(text: &str) -> Result<(String, Value), String> {
-    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is expected")?;
+    let (key, value) = text.split_once('=').ok_or("a name, `=` and a TOML value are expected")?;
     let read: BTreeMap<String, Value> =
         toml::from_str(&format!("value = {value}")).map_err(|error| format!("no TOML value: {}", error.message()))?;
     let value = read.into_iter().find_map(|(name, value)| (name == "value").then_some(value));
@@ -153,7 +153,7 @@ mod tests {
             ("samplingInterval=5000", Ok(("samplingInterval", json!(5000)))),
             ("a = \"x=y\"", Ok(("a", json!("x=y")))),
             ("lamp={ kind = \"gpio\", line = 0x1B }", Ok(("lamp", json!({ "kind": "gpio", "line": 27 })))),
-            ("lamp", Err("KEY=VALUE")),
+            ("lamp", Err("`=`")),
             ("lamp=", Err("no TOML value")),
             ("lamp=1\nother = 2", Ok(("lamp", json!(1)))),
         ];
