@@ -1,9 +1,11 @@
 //! What was acknowledged is there again: after kill -9 as after a clean stop.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::json;
 use tests::{
-    Site, handlers,
+    Gateway, Site,
+    gateway::{Launch, Launched},
+    handlers,
     http::Request,
     site::{HOST_MONITOR, RELAY},
 };
@@ -73,5 +75,15 @@ fn a_changed_declaration_wins_over_what_was_written() -> Result<()> {
     site.thing("machine", &declared(80.0))?;
     let gateway = site.start()?;
     ensure!(gateway.client().value(THRESHOLD)? == 80.0, "the file's new value has not won");
+    Ok(())
+}
+
+#[test]
+fn with_two_gib_of_address_space_it_serves() -> Result<()> {
+    let launch = Launch { runner: vec!["prlimit".into(), "--as=2147483648".into()], ..Launch::default() };
+    let Launched::Serves(gateway) = Gateway::launch(site()?, &launch)? else { bail!("it has ended") };
+    ensure!(gateway.output().contains("little address space"), "{}", gateway.output());
+    gateway.client().json("PUT", "/things/lamp/properties/on", &json!(true))?.expect(204)?;
+    ensure!(gateway.client().value("/things/machine/properties/load1")?.is_number());
     Ok(())
 }

@@ -16,6 +16,9 @@ use crate::component::HandlerComponent;
 use crate::error::HandlerError;
 use crate::ticker::Ticker;
 
+/// A pool of fewer instances is none.
+const INSTANCES_MIN: u32 = 16;
+
 /// How the engines are made. Sizes in bytes.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -118,8 +121,24 @@ impl Engines {
             Ok(engines) => Ok(engines),
             Err(reason) => {
                 tracing::info!(%reason, "little address space: handlers' memories are reserved small, bounds are checked");
-                Self::new(AddressSpace::Small, config)
-                    .map_err(|error| HandlerError::host("no address space for handlers", error))
+                Self::small(config)
+            }
+        }
+    }
+
+    /// With as large a pool as there is space for: halved until one fits.
+    fn small(config: &EngineConfig) -> Result<Self, HandlerError> {
+        let mut instances_max = config.instances_max;
+        loop {
+            match Self::new(AddressSpace::Small, &EngineConfig { instances_max, ..config.clone() }) {
+                Ok(engines) => return Ok(engines),
+                Err(error) if instances_max / 2 < INSTANCES_MIN => {
+                    return Err(HandlerError::host("no address space for handlers", error));
+                }
+                Err(_) => {
+                    instances_max /= 2;
+                    tracing::warn!(instances_max, "so little address space that fewer handlers fit");
+                }
             }
         }
     }
