@@ -18,8 +18,8 @@ use tests::{
 const PRLIMIT: &str = "/usr/bin/prlimit";
 const ADDRESS_SPACE: &str = "--as=2147483648";
 const STARTS: usize = 10;
-const FEW: usize = 10;
-const MANY: usize = 60;
+const FEW: usize = 5;
+const MANY: usize = 25;
 const SENSORS: usize = 20;
 const IDLE: Duration = Duration::from_secs(60);
 

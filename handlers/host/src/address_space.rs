@@ -22,6 +22,15 @@ impl AddressSpace {
         }
     }
 
+    /// Memories of their own that must fit beside the pool: for Things that are allowed more than a slot, and where there is
+    /// little space also a measure of what threads, files and the heap need (512 MiB).
+    pub(crate) fn spared_memories(self) -> usize {
+        match self {
+            Self::Full => 1,
+            Self::Small => 32,
+        }
+    }
+
     /// Bytes after each memory whose access traps.
     pub(crate) fn guard_bytes(self) -> u64 {
         match self {

@@ -146,8 +146,8 @@ impl Engines {
     fn new(mode: AddressSpace, config: &EngineConfig) -> wasmtime::Result<Self> {
         let pooled = Engine::new(settings(mode, config).allocation_strategy(pool(config)))?;
         let on_demand = Engine::new(&settings(mode, config))?;
-        // The pool has reserved its whole space by now; a memory beside it must still fit.
-        reserve_one(&on_demand)?;
+        // The pool has reserved its whole space by now; what the rest of the process needs must still fit.
+        reserve(&on_demand, mode.spared_memories())?;
         Ok(Self { pooled, on_demand, mode })
     }
 }
@@ -185,11 +185,10 @@ fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
     InstanceAllocationStrategy::Pooling(pool)
 }
 
-/// Instantiates a module of one empty memory: fails where the address space is too small for a reservation.
-fn reserve_one(engine: &Engine) -> wasmtime::Result<()> {
-    let ty = wasmtime::MemoryType::new(0, None);
+/// Makes so many empty memories at once: fails where the address space is too small for their reservations.
+fn reserve(engine: &Engine, memories: usize) -> wasmtime::Result<()> {
     let mut store = wasmtime::Store::new(engine, ());
-    wasmtime::Memory::new(&mut store, ty).map(|_| ())
+    (0..memories).try_for_each(|_| wasmtime::Memory::new(&mut store, wasmtime::MemoryType::new(0, None)).map(drop))
 }
 
 #[cfg(test)]
