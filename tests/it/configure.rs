@@ -152,7 +152,10 @@ fn what_cannot_be_is_refused_with_its_field_and_changes_nothing() -> Result<()> 
     }
     ensure!(client.value(INTERVAL)? == 200);
     client.json("PUT", ON, &json!(true))?.expect(204)?;
-    ensure!(board(client)?["relay"]["on"] == true);
+    // The lamp's own line under another grant, and one that is refused: the line stays as it is driven.
+    let coil = json!({ "kind": "gpio", "chip": "board:gpio", "line": 17, "direction": "output" });
+    refused(client, 400, &json!({ "thing": "lamp", "grants": { "coil": coil, "lamp": pwm } }))?;
+    ensure!(client.value(ON)? == true && board(client)?["relay"]["on"] == true);
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! Slots: one claimed device each, as a handler's host uses it.
 //!
 //! Invariant: nothing reaches a bus that the slot's grant does not allow. Clones share one claim; when the last one is
-//! dropped, an output goes to its fail-safe level, the line is closed and the claim ends. The device itself is opened
+//! dropped, an output goes to its fail-safe level, the line is closed and the claim ends; but not by a grant that was to
+//! take the place of one that still stands. The device itself is opened
 //! at first use, on its bus's thread.
 
 mod claimed;

@@ -49,6 +49,14 @@ impl Claim {
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
+
+    /// Whether this grant was to take the place of one that still stands: then the device is not this one's to release.
+    pub(crate) fn is_in_waiting(&self) -> bool {
+        let held = lock(&self.claims.0);
+        let Some(own) = held.claims.get(&self.number) else { return false };
+        let same = |entry: &Entry| entry.thing == own.thing && entry.label == own.label && entry.place == own.place;
+        held.claims.range(..self.number).any(|(_, entry)| same(entry))
+    }
 }
 
 impl Drop for Claim {

@@ -24,6 +24,9 @@ struct Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
+        if self.claimed.claim.is_in_waiting() {
+            return;
+        }
         let grant = Arc::clone(&self.grant);
         self.claimed.bus.post(move |lines| lines.release(&grant));
     }

@@ -23,6 +23,9 @@ struct Channel {
 
 impl Drop for Channel {
     fn drop(&mut self) {
+        if self.claimed.claim.is_in_waiting() {
+            return;
+        }
         let grant = Arc::clone(&self.grant);
         self.claimed.bus.post(move |channels| channels.release(&grant));
     }
