@@ -240,7 +240,7 @@ fn of_handler(error: &HandlerError) -> Problem {
         HandlerError::CpuBudget { retry_ms } => {
             as_kind(Kind::OVERLOADED).retry(Duration::from_millis((*retry_ms).into()))
         }
-        HandlerError::Overloaded { .. } => as_kind(Kind::OVERLOADED),
+        HandlerError::Overloaded => as_kind(Kind::OVERLOADED),
         HandlerError::Fault(fault) => of_fault(fault, error.to_string()),
     }
 }

@@ -67,7 +67,7 @@ impl Approval {
         now: &Description,
         version: &Version,
     ) -> Result<Option<Description>, InteractionError> {
-        if *version.component.model_json() == now.model {
+        if version.component.model_json() == now.model() {
             return Ok(None);
         }
         let mut next = version.describe(now.revision + 1).map_err(|error| InteractionError::InvalidInput {
@@ -91,7 +91,7 @@ pub(super) fn refused(error: HandlerError) -> InteractionError {
         HandlerError::Denied { .. } => {
             InteractionError::Forbidden { detail: format!("the component was refused: {error}") }
         }
-        HandlerError::Host { .. } | HandlerError::Overloaded { .. } => InteractionError::Handler(error),
+        HandlerError::Host { .. } | HandlerError::Overloaded => InteractionError::Handler(error),
         other => InteractionError::invalid(format!("the component was refused: {other}")),
     }
 }
@@ -99,7 +99,7 @@ pub(super) fn refused(error: HandlerError) -> InteractionError {
 /// Why a version did not pass its rehearsal.
 pub(super) fn refused_in_rehearsal(error: HandlerError) -> InteractionError {
     match error {
-        HandlerError::Host { .. } | HandlerError::Overloaded { .. } => InteractionError::Handler(error),
+        HandlerError::Host { .. } | HandlerError::Overloaded => InteractionError::Handler(error),
         other => InteractionError::invalid(format!("the component was refused in its rehearsal: {other}")),
     }
 }

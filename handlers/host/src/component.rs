@@ -1,9 +1,10 @@
 //! A handler that was admitted and compiled, ready to be instantiated.
 //!
 //! Loading blocks for as long as compiling takes and runs nothing of the component. The digest is that of the bytes as they
-//! were uploaded; the compiled form is kept in the cache under it.
+//! were uploaded; the compiled form is kept in the cache under it. Things with the same handler share one compiled form.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 use serde_json::Value as Json;
@@ -39,6 +40,49 @@ struct Shared {
     on_demand: OnceLock<Ready>,
 }
 
+/// The components that are in use, by digest. A compiled handler takes some 700 KB: as many Things as like share it.
+#[derive(Default)]
+pub(crate) struct Loaded(Mutex<HashMap<ComponentDigest, Weak<Shared>>>);
+
+impl Loaded {
+    fn get(&self, digest: &ComponentDigest) -> Option<Arc<Shared>> {
+        self.held().get(digest)?.upgrade()
+    }
+
+    /// Another thread may have loaded the same meanwhile: then that one stays.
+    fn keep(&self, loaded: Shared) -> Arc<Shared> {
+        let mut held = self.held();
+        if let Some(known) = held.get(&loaded.digest).and_then(Weak::upgrade) {
+            // Its end takes the lock.
+            drop(held);
+            return known;
+        }
+        let loaded = Arc::new(loaded);
+        held.insert(loaded.digest, Arc::downgrade(&loaded));
+        loaded
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<ComponentDigest, Weak<Shared>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("components", &self.held().len()).finish()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let mut held = self.engine.loaded.held();
+        // It may have been loaded anew after its last holder let go.
+        if held.get(&self.digest).is_some_and(|known| known.strong_count() == 0) {
+            held.remove(&self.digest);
+        }
+    }
+}
+
 impl std::fmt::Debug for HandlerComponent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HandlerComponent").field("digest", &self.shared.digest).finish_non_exhaustive()
@@ -47,8 +91,11 @@ impl std::fmt::Debug for HandlerComponent {
 
 impl HandlerComponent {
     pub(crate) fn load(engine: &Arc<EngineShared>, bytes: &[u8]) -> Result<Self, HandlerError> {
-        let outside = admit(bytes, engine.config.component_bytes_max)?;
         let digest = ComponentDigest::of(bytes);
+        if let Some(shared) = engine.loaded.get(&digest) {
+            return Ok(Self { shared });
+        }
+        let outside = admit(bytes, engine.config.component_bytes_max)?;
         let began = Instant::now();
         let cached = engine.cache.as_ref().and_then(|cache| cache.read(&digest));
         let (code, from_cache) = match cached {
@@ -59,9 +106,10 @@ impl HandlerComponent {
         let (pooled, on_demand) = code.ready(&outside.imports)?;
         let compile_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
         let from_cache = code.from_cache;
-        let engine = Arc::clone(engine);
-        let shared = Shared { engine, digest, outside, size: bytes.len(), from_cache, compile_ms, pooled, on_demand };
-        Ok(Self { shared: Arc::new(shared) })
+        let size = bytes.len();
+        let owned = Arc::clone(engine);
+        let shared = Shared { engine: owned, digest, outside, size, from_cache, compile_ms, pooled, on_demand };
+        Ok(Self { shared: engine.loaded.keep(shared) })
     }
 
     /// SHA-256 of the bytes as they were uploaded.
@@ -94,6 +142,11 @@ impl HandlerComponent {
         self.shared.size
     }
 
+    /// Is nobody else using the compiled form?
+    pub(crate) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1
+    }
+
     /// Was the compiled form taken from the cache?
     #[must_use]
     pub fn from_cache(&self) -> bool {
@@ -110,14 +163,15 @@ impl HandlerComponent {
         &self.shared.engine
     }
 
-    /// The form that fits a memory limit: from the pool when its slots are large enough.
-    pub(crate) fn ready(&self, memory_bytes_max: usize) -> Result<&Ready, HandlerError> {
+    /// The form whose instances take a place of the pool, when a memory of so many bytes fits one.
+    pub(crate) fn pooled(&self, memory_bytes_max: usize) -> Option<&Ready> {
+        let slot_bytes = self.shared.engine.config.memory_bytes_max;
+        self.shared.pooled.as_ref().filter(|_| memory_bytes_max <= slot_bytes)
+    }
+
+    /// The form whose instances get memories of their own.
+    pub(crate) fn on_demand(&self) -> Result<&Ready, HandlerError> {
         let shared = &*self.shared;
-        let slot_bytes = shared.engine.config.memory_bytes_max;
-        match &shared.pooled {
-            Some(ready) if memory_bytes_max <= slot_bytes => return Ok(ready),
-            _ => {}
-        }
         if let Some(ready) = shared.on_demand.get() {
             return Ok(ready);
         }

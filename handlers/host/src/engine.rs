@@ -1,7 +1,8 @@
 //! The WebAssembly engines of the process: settings, ticker, threads for long calls and for compiling, compiled cache.
 //!
 //! There are two engines with the same settings and interchangeable code: one takes memories from a pool of equal slots, one
-//! reserves a memory of its own for each Thing that is allowed more than a slot. Both are made once, at start.
+//! reserves a memory of its own for each Thing that is allowed more than a slot, or finds the pool full. Both are made once,
+//! at start.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::address_space::AddressSpace;
 use crate::background::Background;
 use crate::cache::Cache;
 use crate::compilers::Compilers;
-use crate::component::HandlerComponent;
+use crate::component::{HandlerComponent, Loaded};
 use crate::error::HandlerError;
 use crate::ticker::Ticker;
 
@@ -28,7 +29,8 @@ pub struct EngineConfig {
     pub cache_key_file: Option<PathBuf>,
     /// Upper bound of the cache folder.
     pub cache_bytes_max: u64,
-    /// Instances at one time: two for each Thing, since a replacement stands beside the version that it replaces.
+    /// Places of the pool: two for each Thing, since a replacement stands beside the version that it replaces. Instances for
+    /// which there is no place get memories of their own, which costs more address space and more time.
     pub instances_max: u32,
     /// Memory of one slot of the pool; a Thing that is allowed more gets a memory outside the pool.
     pub memory_bytes_max: usize,
@@ -63,6 +65,7 @@ pub(crate) struct EngineShared {
     pub(crate) background: Background,
     pub(crate) compilers: Compilers,
     pub(crate) cache: Option<Cache>,
+    pub(crate) loaded: Loaded,
 }
 
 /// Two engines whose compiled code is interchangeable.
@@ -90,7 +93,8 @@ impl HandlerEngine {
         let background = Background::start()?;
         let compilers = Compilers::start()?;
         let cache = config.cache_dir.clone().map(|dir| Cache::open(dir, &config, &engines.on_demand)).transpose()?;
-        Ok(Self { shared: Arc::new(EngineShared { config, engines, ticker, background, compilers, cache }) })
+        let loaded = Loaded::default();
+        Ok(Self { shared: Arc::new(EngineShared { config, engines, ticker, background, compilers, cache, loaded }) })
     }
 
     /// How memories are reserved.
@@ -99,7 +103,8 @@ impl HandlerEngine {
         self.shared.engines.mode
     }
 
-    /// Admits a component and compiles it, or takes its compiled form from the cache. Blocks for tens of milliseconds.
+    /// Admits a component and compiles it, or takes its compiled form from the cache; one that is in use already is shared.
+    /// Blocks for tens of milliseconds.
     ///
     /// # Errors
     /// [`HandlerError::BadComponent`] or [`HandlerError::MissingExport`] with the reason; [`HandlerError::Host`].
@@ -107,9 +112,9 @@ impl HandlerEngine {
         HandlerComponent::load(&self.shared, bytes)
     }
 
-    /// Gives back the space that the compiled form of a component takes in the cache.
+    /// Gives back the space that the compiled form of a component takes in the cache, unless somebody else uses it.
     pub fn forget(&self, component: &HandlerComponent) {
-        if let Some(cache) = &self.shared.cache {
+        if let (Some(cache), true) = (&self.shared.cache, component.is_alone()) {
             cache.remove(&component.digest());
         }
     }
@@ -146,9 +151,16 @@ impl Engines {
     fn new(mode: AddressSpace, config: &EngineConfig) -> wasmtime::Result<Self> {
         let pooled = Engine::new(settings(mode, config).allocation_strategy(pool(config)))?;
         let on_demand = Engine::new(&settings(mode, config))?;
-        // The pool has reserved its whole space by now; what the rest of the process needs must still fit.
-        reserve(&on_demand, mode.spared_memories())?;
-        Ok(Self { pooled, on_demand, mode })
+        let engines = Self { pooled, on_demand, mode };
+        // The pool has reserved its whole space by now.
+        engines.spare()?;
+        Ok(engines)
+    }
+
+    /// Fails where the rest of the process would have too little address space after one more memory of its own: an allocator
+    /// that finds none ends the process.
+    pub(crate) fn spare(&self) -> wasmtime::Result<()> {
+        reserve(&self.on_demand, self.mode.spared_memories())
     }
 }
 

@@ -57,12 +57,9 @@ pub enum HandlerError {
         /// When the minute is over.
         retry_ms: u32,
     },
-    /// All places for instances are taken.
-    #[error("all {instances_max} places for handler instances are taken")]
-    Overloaded {
-        /// As configured.
-        instances_max: u32,
-    },
+    /// The pool is full, and no memory outside it is to be had.
+    #[error("there is no memory for one more handler")]
+    Overloaded,
     /// A snapshot has another version than the handler restores.
     #[error("the snapshot has state version {have}, the handler wants {want}")]
     StateVersion {

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wasmtime::{PoolConcurrencyLimitError, Trap};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::answer::{Answer, CallReport};
-use crate::bindings::ThingHandlerPre;
 use crate::bindings::tidegate::thing::types;
+use crate::bindings::{ThingHandler, ThingHandlerPre};
 use crate::call::{RunningCall, Ticking};
 use crate::capabilities::Capabilities;
 use crate::clock::ThingClock;
@@ -49,7 +49,7 @@ impl HandlerInstance {
     /// Makes an instance and starts it, within `budget_ms` of wall time.
     ///
     /// The answer's error is [`HandlerError::Denied`] when the component imports an interface of devices that it declares no
-    /// want for, [`HandlerError::Overloaded`] when all places are taken, and the handler's own fault when it refuses.
+    /// want for, [`HandlerError::Overloaded`] when there is no space for one more, and the handler's own fault when it refuses.
     pub async fn start(setup: InstanceSetup, origin: Origin, budget_ms: u32) -> Answer<()> {
         let began = Instant::now();
         let starting = match Starting::prepare(setup, origin, budget_ms, began) {
@@ -68,7 +68,7 @@ fn refused(error: HandlerError, began: Instant) -> Answer<()> {
 }
 
 struct Starting {
-    ready: ThingHandlerPre<Sandbox>,
+    component: HandlerComponent,
     engine: Arc<EngineShared>,
     sandbox: Sandbox,
     config: types::Config,
@@ -84,26 +84,21 @@ impl Starting {
         if let Some(import) = ungranted {
             return Err(HandlerError::Denied { capability: import.clone() });
         }
-        let ready = component.ready(limits.memory_bytes_max)?.clone();
         let engine = Arc::clone(component.engine());
         let wants = capabilities.wants();
         let config = types::Config { thing: config.thing, settings: config.settings, wants };
         let sandbox = Sandbox::new(capabilities, clock, HeldState::new(state), limits);
-        Ok(Self { ready, engine, sandbox, config, origin, budget_ms, began })
+        Ok(Self { component, engine, sandbox, config, origin, budget_ms, began })
     }
 
     async fn run(self) -> Answer<()> {
-        let Self { ready, engine, sandbox, config, origin, budget_ms, began } = self;
+        let Self { component, engine, sandbox, config, origin, budget_ms, began } = self;
         let ticking = Ticking::begin(&engine);
         sandbox.control.begin(began, budget_ms);
-        let mut store = store(ready.engine(), sandbox);
-        store.set_epoch_deadline(1);
-        let guest = match ready.instantiate_async(&mut store).await {
-            Ok(guest) => guest,
-            Err(error) => {
-                let error = of_instantiation(&error, budget_ms, engine.config.instances_max);
-                return lost(store, error, began);
-            }
+        let (mut store, guest) = match instantiate(&component, sandbox, budget_ms).await {
+            Ok(instantiated) => instantiated,
+            Err(Instead::Lost(store, error)) => return lost(store, error, began),
+            Err(Instead::Refused(error)) => return refused(error, began),
         };
         let outcome = guest.tidegate_thing_handler().call_start(&mut store, &config, origin).await;
         drop(ticking);
@@ -127,12 +122,56 @@ impl Starting {
     }
 }
 
-/// Code that runs while instantiating may trap or take long; anything else is the component's form or the pool's size.
-fn of_instantiation(error: &wasmtime::Error, budget_ms: u32, instances_max: u32) -> HandlerError {
-    if error.is::<PoolConcurrencyLimitError>() {
-        return HandlerError::Overloaded { instances_max };
+/// No instance: with what the sandbox holds by then, or before there was a store.
+enum Instead {
+    Lost(Store<Sandbox>, HandlerError),
+    Refused(HandlerError),
+}
+
+/// In a place of the pool where one fits and is free, otherwise with memories of its own.
+async fn instantiate(
+    component: &HandlerComponent,
+    sandbox: Sandbox,
+    budget_ms: u32,
+) -> Result<(Store<Sandbox>, ThingHandler), Instead> {
+    let (mut sandbox, mut full) = (sandbox, false);
+    if let Some(ready) = component.pooled(sandbox.limits.memory_bytes_max) {
+        let (store, instantiated) = inside(ready, sandbox).await;
+        match instantiated {
+            Ok(guest) => return Ok((store, guest)),
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => (sandbox, full) = (store.into_data(), true),
+            Err(error) => return Err(Instead::Lost(store, of_instantiation(&error, budget_ms))),
+        }
     }
-    if error.is::<Trap>() || error.is::<DeadlinePassed>() {
+    let spared = component.engine().engines.spare();
+    spared.map_err(|_| Instead::Refused(HandlerError::Overloaded))?;
+    let ready = component.on_demand().map_err(Instead::Refused)?;
+    let (store, instantiated) = inside(ready, sandbox).await;
+    match instantiated {
+        Ok(guest) => Ok((store, guest)),
+        // What would have fitted a place of the pool is no bad component: there is no space for one more.
+        Err(error) if full && !of_guest(&error) => Err(Instead::Lost(store, HandlerError::Overloaded)),
+        Err(error) => Err(Instead::Lost(store, of_instantiation(&error, budget_ms))),
+    }
+}
+
+async fn inside(
+    ready: &ThingHandlerPre<Sandbox>,
+    sandbox: Sandbox,
+) -> (Store<Sandbox>, wasmtime::Result<ThingHandler>) {
+    let mut store = store(ready.engine(), sandbox);
+    store.set_epoch_deadline(1);
+    let instantiated = ready.instantiate_async(&mut store).await;
+    (store, instantiated)
+}
+
+/// Code that runs while instantiating may trap or take long; anything else is the component's form, or the space for it.
+fn of_guest(error: &wasmtime::Error) -> bool {
+    error.is::<Trap>() || error.is::<DeadlinePassed>()
+}
+
+fn of_instantiation(error: &wasmtime::Error, budget_ms: u32) -> HandlerError {
+    if of_guest(error) {
         return of_call(error, EXPORT, budget_ms);
     }
     HandlerError::bad(format!("it cannot be instantiated: {error:#}"))

@@ -237,7 +237,7 @@ pub(super) fn fault_kind(error: &HandlerError) -> Option<&'static str> {
         | HandlerError::MissingExport { .. }
         | HandlerError::Denied { .. }
         | HandlerError::CpuBudget { .. }
-        | HandlerError::Overloaded { .. }
+        | HandlerError::Overloaded
         | HandlerError::StateVersion { .. }
         | HandlerError::Fault(_) => None,
     }

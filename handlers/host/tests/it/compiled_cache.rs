@@ -18,6 +18,20 @@ fn compiled(dir: &Path) -> PathBuf {
 }
 
 #[test]
+fn who_loads_what_is_in_use_shares_its_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let (engine, bytes) = (engine(dir.path()), Guest::new().component());
+    let one = engine.load(&bytes).unwrap();
+    assert!(!one.from_cache() && !engine.load(&bytes).unwrap().from_cache(), "not looked for in the cache again");
+    // Whose disk is full gives back nothing that another uses.
+    let other = engine.load(&bytes).unwrap();
+    engine.forget(&other);
+    assert!(compiled(dir.path()).exists());
+    drop((one, other));
+    assert!(engine.load(&bytes).unwrap().from_cache(), "what nobody uses is gone from memory");
+}
+
+#[test]
 fn a_component_is_compiled_once_and_again_when_its_file_or_the_key_was_changed() {
     let dir = tempfile::tempdir().unwrap();
     let bytes = Guest::new().component();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use handler_host::{AddressSpace, EngineConfig, HandlerEngine, HandlerInstance, Origin};
+use handler_host::{AddressSpace, EngineConfig, HandlerEngine, HandlerError, HandlerInstance, Origin};
 
 use crate::guest::{Guest, SPIN, call, setup, started};
 
@@ -30,14 +30,25 @@ async fn in_small_address_space() {
     let engine = HandlerEngine::new(EngineConfig::default()).unwrap();
     assert_eq!(engine.mode(), AddressSpace::Small);
     let component = engine.load(&Guest::new().on("wake", SPIN).component()).unwrap();
-    let mut instances = Vec::new();
-    for _ in 0..100 {
-        instances.push(started(HandlerInstance::start(setup(&component), Origin::Fresh, 5_000).await));
-    }
+    let start = async || HandlerInstance::start(setup(&component), Origin::Fresh, 5_000).await;
+    let (mut instances, places) = (Vec::new(), EngineConfig::default().instances_max as usize);
+    let refused = loop {
+        let answer = start().await;
+        match answer.instance {
+            Some(instance) => instances.push(instance),
+            None => break answer.result,
+        }
+    };
+    // The pool is not all: only where a memory of its own would starve the process is a handler refused.
+    assert!(instances.len() > 2 * places, "{} instances", instances.len());
+    assert!(matches!(refused, Err(HandlerError::Overloaded)), "{refused:?}");
+    // Of its own and from the pool.
+    drop((instances.pop(), instances.remove(0)));
+    instances.extend([started(start().await), started(start().await)]);
     for instance in instances {
         let answer = instance.read_property("x", call(1_000)).await;
         answer.result.unwrap();
     }
-    let answer = started(HandlerInstance::start(setup(&component), Origin::Fresh, 5_000).await).wake().await;
+    let answer = started(start().await).wake().await;
     assert!(answer.result.is_err(), "an endless loop ends here too");
 }
