@@ -26,7 +26,7 @@ use crate::crash_point::CrashPoint;
 use crate::descriptors;
 use crate::logging::{self, LogRing};
 use crate::names::ThingName;
-use crate::replacement::{Replacements, Users, take_arrivals};
+use crate::replacement::{Replacements, SpentMemory, Users, take_arrivals};
 use crate::repository::{Arrival, Repository};
 use crate::room::Room;
 use crate::servient::Servient;
@@ -323,6 +323,7 @@ async fn parts(
         health,
         mqtt: Arc::default(),
         replacements: Replacements::default(),
+        spent: SpentMemory::default(),
         http: Room::new(config.limits.connections_max, config.limits.observers_max),
         canary: config.canary,
         queue_length_max: config.limits.queue_length_max,

@@ -8,6 +8,7 @@
 mod approval;
 mod configure;
 mod folder;
+mod spent;
 mod template;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tokio::sync::Mutex;
 pub(crate) use approval::Approval;
 pub(crate) use configure::{Configuration, Replacements};
 pub(crate) use folder::{Users, take_arrivals};
+pub(crate) use spent::SpentMemory;
 pub(crate) use template::VersionTemplate;
 
 use crate::behavior::handler::HandlerBehavior;
@@ -53,6 +55,7 @@ pub(crate) struct Replacement {
     declaration: Declaration,
     hardware: Hardware,
     canary: Canary,
+    spent: SpentMemory,
     /// Held while a replacement is under way.
     turn: Mutex<()>,
 }
@@ -88,6 +91,7 @@ impl Replacement {
             store: parts.store.clone(),
             hardware: parts.hardware.clone(),
             canary: parts.canary,
+            spent: parts.spent.clone(),
             template: ArcSwap::new(template),
             turn: Mutex::new(()),
             outlet,
@@ -131,8 +135,7 @@ impl Replacement {
         origin: VersionOrigin,
     ) -> Result<Replaced, InteractionError> {
         let installed = self.try_install(bytes, approval, origin).await;
-        // Nobody waits for it.
-        drop(tokio::task::spawn_blocking(handler_host::give_back_memory));
+        self.spent.give_back();
         installed
     }
 

@@ -80,7 +80,7 @@ impl Replacement {
         let mut description =
             version.describe(now.revision + 1).map_err(|error| InteractionError::invalid(error.to_string()))?;
         description.created = now.created;
-        let description = (description.thing != now.thing).then_some(description);
+        let description = (!Arc::ptr_eq(&description.kind, &now.kind)).then_some(description);
         self.rehearse(&version).await?;
         let mut forgotten = Batch::new();
         for key in told.settings.keys() {

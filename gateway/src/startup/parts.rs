@@ -7,7 +7,7 @@ use things::Hardware;
 
 use crate::behavior::gateway::{Health, MqttHealth};
 use crate::config::Canary;
-use crate::replacement::Replacements;
+use crate::replacement::{Replacements, SpentMemory};
 use crate::repository::Repository;
 use crate::room::Room;
 use crate::store::Store;
@@ -22,6 +22,8 @@ pub(crate) struct Parts {
     pub(crate) mqtt: Arc<MqttHealth>,
     /// The Things whose handlers can be replaced and configured, by name.
     pub(crate) replacements: Replacements,
+    /// What their uploads took.
+    pub(crate) spent: SpentMemory,
     /// The connections of HTTP.
     pub(crate) http: Arc<Room>,
     pub(crate) canary: Canary,
