@@ -6,6 +6,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod description;
+pub(crate) mod kind;
 pub(crate) mod notifications;
 pub(crate) mod observation;
 pub(crate) mod outlet;
@@ -175,7 +176,7 @@ impl ExposedThing {
     fn writable(&self, name: &str, input: Payload) -> Result<(Arc<str>, handler_host::Value), InteractionError> {
         let description = self.outlet.description();
         let property =
-            description.properties.get(name).ok_or_else(|| self.outlet.unknown(AffordanceKind::Property, name))?;
+            description.kind.properties.get(name).ok_or_else(|| self.outlet.unknown(AffordanceKind::Property, name))?;
         if !property.writable {
             let operation = format!("the property `{name}` is read-only");
             return Err(InteractionError::NotAllowed { operation, allow: "GET, HEAD" });
@@ -195,7 +196,8 @@ impl ExposedThing {
         context: Context,
     ) -> Result<Invoked, InteractionError> {
         let description = self.outlet.description();
-        let action = description.actions.get(name).ok_or_else(|| self.outlet.unknown(AffordanceKind::Action, name))?;
+        let action =
+            description.kind.actions.get(name).ok_or_else(|| self.outlet.unknown(AffordanceKind::Action, name))?;
         let input = self.action_input(action, input)?;
         let id = context.id;
         let requested = SystemTime::now();
@@ -222,7 +224,7 @@ impl ExposedThing {
 
     fn action_input(
         &self,
-        action: &description::Action,
+        action: &kind::Action,
         input: Option<Payload>,
     ) -> Result<Option<handler_host::Value>, InteractionError> {
         let what = || format!("the input of the action `{}`", action.name);
@@ -273,7 +275,7 @@ impl ExposedThing {
     /// # Errors
     /// `UnknownAffordance`, `UnknownActionInstance`.
     pub fn action_status(&self, name: &str, id: Uuid) -> Result<ActionStatus, InteractionError> {
-        if !self.outlet.description().actions.contains_key(name) {
+        if !self.outlet.description().kind.actions.contains_key(name) {
             return Err(self.outlet.unknown(AffordanceKind::Action, name));
         }
         let unknown = || InteractionError::UnknownActionInstance { id: id.to_string() };
@@ -299,7 +301,7 @@ impl ExposedThing {
     }
 
     /// Every change of every invocation from now on.
-    pub(crate) fn action_changes(&self) -> broadcast::Receiver<ActionStatus> {
+    pub(crate) fn action_changes(&self) -> broadcast::Receiver<Arc<ActionStatus>> {
         self.outlet.actions.changes()
     }
 

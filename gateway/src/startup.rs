@@ -98,7 +98,7 @@ fn run(parts: &Parts, beginning: Beginning, signals: mpsc::Receiver<Signal>) -> 
     let described = version.describe(1).map_err(|error| format!("its handler's Thing Model is not valid: {error}"))?;
     let outlet = Outlet::new(name.clone(), name.to_string(), described, parts.store.clone());
     outlet.mark_simulated(slots.values().any(Slot::is_simulated));
-    let title = outlet.description().thing.title.clone();
+    let title = outlet.description().title().to_owned();
     let control = Outlet::new(
         name.clone(),
         format!("{name}/handler"),

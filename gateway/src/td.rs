@@ -63,7 +63,7 @@ pub(crate) const DIRECTORY: &str = "/.well-known/wot";
 
 /// What every description has, forms and links excepted.
 pub(crate) fn dressed(description: &Description, reader: Reader<'_>) -> Thing {
-    let mut thing = description.thing.clone();
+    let mut thing = description.thing();
     thing.context = thing.context.with_v1();
     thing.base = None;
     // Links of the model to its own parts mean nothing to a consumer.

@@ -25,7 +25,7 @@ const MEDIA_JSON: &str = "application/json";
 /// `/actions/{name}`
 pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Request) -> Answer {
     let description = target.thing.description();
-    let action = description.actions.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Action))?;
+    let action = description.kind.actions.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Action))?;
     Methods::INVOKE.admit(request.method())?;
     let context = context(&request)?;
     let (parts, body) = request.into_parts();

@@ -12,7 +12,7 @@ use crate::interaction::AffordanceKind;
 
 /// `/events/{name}`
 pub(crate) async fn one(State(http): State<Shared>, target: Target, request: Request) -> Answer {
-    if !target.thing.description().events.contains_key(&*target.name) {
+    if !target.thing.description().kind.events.contains_key(&*target.name) {
         return Err(target.unknown(AffordanceKind::Event).into());
     }
     let observed = Observed::Event(target.name.to_string());

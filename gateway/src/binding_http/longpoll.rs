@@ -29,7 +29,8 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 /// `/properties/{name}/longpoll`
 pub(crate) async fn property(State(http): State<Shared>, target: Target, request: Request) -> Answer {
     let description = target.thing.description();
-    let property = description.properties.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Property))?;
+    let property =
+        description.kind.properties.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Property))?;
     if !property.observable {
         return Err(Problem::new(Kind::NOT_FOUND, format!("the property `{}` is not observable", target.name)).into());
     }
@@ -38,7 +39,7 @@ pub(crate) async fn property(State(http): State<Shared>, target: Target, request
 
 /// `/events/{name}/longpoll`
 pub(crate) async fn event(State(http): State<Shared>, target: Target, request: Request) -> Answer {
-    if !target.thing.description().events.contains_key(&*target.name) {
+    if !target.thing.description().kind.events.contains_key(&*target.name) {
         return Err(target.unknown(AffordanceKind::Event).into());
     }
     poll(&http, &target, Observed::Event(target.name.to_string()), &request.into_parts().0).await

@@ -18,8 +18,9 @@ use super::sse::EVENT_STREAM;
 use super::stamp::{JSON, NO_CACHE, stamp};
 use super::target::{Target, context};
 use super::{Shared, body, negotiate, observe};
+use crate::exposed_thing::Description;
 use crate::exposed_thing::Observed;
-use crate::exposed_thing::description::{Description, Property};
+use crate::exposed_thing::kind::Property;
 use crate::interaction::{AffordanceKind, Context, Payload};
 use crate::reading::Reading;
 
@@ -66,7 +67,8 @@ fn chosen(http: &Shared, target: Target, request: Request) -> Result<Chosen, Ans
 /// The property's media type, where it is no JSON, and whether it can be observed, if it takes this method.
 fn admitted(target: &Target, method: &Method) -> Result<(Option<Arc<str>>, bool), Answered> {
     let description = target.thing.described();
-    let property = description.properties.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Property))?;
+    let property =
+        description.kind.properties.get(&*target.name).ok_or_else(|| target.unknown(AffordanceKind::Property))?;
     methods_of(property).admit(method)?;
     Ok((property.schema.media.clone(), property.observable))
 }
@@ -110,7 +112,7 @@ pub(crate) async fn all(State(http): State<Shared>, target: Target, request: Req
     if request.method() == Method::PUT {
         return write_multiple(&http, &target, request).await;
     }
-    let observable = description.properties.values().any(|property| property.observable);
+    let observable = description.kind.properties.values().any(|property| property.observable);
     if offers(request.headers(), MEDIA_JSON, observable)? == EVENT_STREAM {
         return observe::stream(&http, &target.thing, Observed::AllProperties, &request);
     }
@@ -124,7 +126,7 @@ pub(crate) async fn all(State(http): State<Shared>, target: Target, request: Req
 }
 
 fn methods_of_all(description: &Description) -> Methods {
-    let json = || description.properties.values().filter(|property| property.schema.media.is_none());
+    let json = || description.kind.properties.values().filter(|property| property.schema.media.is_none());
     Methods::READ.and(Methods::WRITE.when(json().any(|property| property.writable)))
 }
 

@@ -54,7 +54,7 @@ fn accepted<'a>(headers: &HeaderMap, offers: &[&'a str]) -> Result<&'a str, Prob
 /// The description of `thing` for who sent `parts`.
 fn document(http: &Http, thing: &ExposedThing, parts: &Parts) -> Arc<Document> {
     let description = thing.description();
-    let languages = td::languages(&description.thing);
+    let languages = td::languages(&description.kind.thing);
     let language = negotiate::language(&parts.headers, &languages);
     let origin = origin(http.servient.config(), parts);
     let reader = Reader { origin: &origin, language, protected: http.servient.access().is_protected() };
@@ -83,7 +83,7 @@ fn fresh(headers: &HeaderMap, media: &str, body: &bytes::Bytes, etag: &HeaderVal
 pub(crate) async fn model(target: Target, request: Request) -> Answer {
     Methods::READ.admit(request.method())?;
     let media = accepted(request.headers(), &[MEDIA_TM, MEDIA_JSON, MEDIA_LD])?;
-    let document = Document::new(target.thing.description().model.to_string().into());
+    let document = Document::new(target.thing.description().model().to_string().into());
     Ok(fresh(request.headers(), media, &document.body, &document.etag))
 }
 

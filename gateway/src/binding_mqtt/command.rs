@@ -160,7 +160,7 @@ impl Commands {
 
     async fn write(&self, thing: &str, name: &str, asked: &Publish, to: &Answers) -> Result<(), InteractionError> {
         let thing = self.servient.thing(thing)?;
-        let media = thing.description().properties.get(name).and_then(|property| property.schema.media.clone());
+        let media = thing.description().kind.properties.get(name).and_then(|property| property.schema.media.clone());
         let input = self.input(&asked.payload, media.as_deref())?;
         let input = input.ok_or_else(|| InteractionError::invalid("a value is expected in the payload".to_owned()))?;
         thing.write_property(name, input, &Context::of(asked.from.caller())).await?;
@@ -171,7 +171,7 @@ impl Commands {
     async fn invoke(&self, thing: &str, name: &str, asked: &Publish, to: &Answers) -> Result<(), InteractionError> {
         let thing = self.servient.thing(thing)?;
         let description = thing.description();
-        let media = description.actions.get(name).and_then(|action| action.input.as_ref()?.media.clone());
+        let media = description.kind.actions.get(name).and_then(|action| action.input.as_ref()?.media.clone());
         let input = self.input(&asked.payload, media.as_deref())?;
         match thing.invoke_action(name, input, Context::of(asked.from.caller())).await? {
             Invoked::Done(output) => {
@@ -190,7 +190,7 @@ impl Commands {
 
     async fn cancel(&self, thing: &str, name: &str, asked: &Publish, to: &Answers) -> Result<(), InteractionError> {
         let thing = self.servient.thing(thing)?;
-        if !thing.description().actions.contains_key(name) {
+        if !thing.description().kind.actions.contains_key(name) {
             let (thing, name) = (thing.name().to_string(), name.to_owned());
             return Err(InteractionError::UnknownAffordance { thing, kind: AffordanceKind::Action, name });
         }
@@ -227,7 +227,7 @@ impl Commands {
         }
         if let Asked::Invoke { thing, name } = asked
             && let Ok(thing) = self.servient.thing(thing)
-            && let Some(action) = thing.description().actions.get(name)
+            && let Some(action) = thing.description().kind.actions.get(name)
         {
             let topic = self.topics.action_status(thing.name().as_str(), &action.name);
             let failed = json!({ "status": "failed", "error": document });

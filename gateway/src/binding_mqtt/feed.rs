@@ -159,7 +159,7 @@ impl Feed {
     fn ask_for_first_readings(&mut self) {
         self.first_readings = None;
         let description = self.thing.description();
-        let promised = description.properties.values().filter(|property| property.observable && property.readable);
+        let promised = description.kind.properties.values().filter(|property| property.observable && property.readable);
         for property in promised.filter(|property| self.thing.last_reading(&property.name).is_none()) {
             let (thing, name) = (Arc::clone(&self.thing), Arc::clone(&property.name));
             self.asked.spawn(async move {
@@ -193,7 +193,7 @@ impl Feed {
         self.hub.publish(Message { stamp: Some(stamp), ..message });
     }
 
-    fn action(&self, status: Result<ActionStatus, RecvError>) {
+    fn action(&self, status: Result<Arc<ActionStatus>, RecvError>) {
         match status {
             Ok(status) => {
                 let topic = self.topics.action_status(self.thing.name().as_str(), &status.name);
@@ -235,13 +235,14 @@ impl Feed {
         let name = self.thing.name().as_str();
         let root = self.topics.thing(name);
         let offered: BTreeSet<String> = description
+            .kind
             .properties
             .values()
             .filter(|property| property.observable && property.schema.media.is_none())
             .map(|property| self.topics.property(name, &property.name))
             .collect();
         self.hub.forget(&format!("{root}/properties/"), |topic| offered.contains(topic));
-        self.lapsed.retain(|property| description.properties.contains_key(property));
+        self.lapsed.retain(|property| description.kind.properties.contains_key(property));
         self.first_readings = Instant::now().checked_add(FIRST_READING_MAX);
         let origin = self.servient.own_origin();
         let protected = self.servient.access().is_protected();

@@ -68,11 +68,11 @@ struct Entry {
 
 impl Entry {
     /// Wakes who waits for this invocation, and tells who listens to all of them.
-    fn tell(&self, changes: &broadcast::Sender<ActionStatus>) {
+    fn tell(&self, changes: &broadcast::Sender<Arc<ActionStatus>>) {
         self.changed.send_replace(());
         if changes.receiver_count() > 0 {
             // An error only says that nobody listens any more.
-            let _listeners = changes.send(self.status.clone()).unwrap_or(0);
+            let _listeners = changes.send(Arc::new(self.status.clone())).unwrap_or(0);
         }
     }
 }
@@ -107,7 +107,7 @@ fn bytes_of(value: &Value) -> usize {
 #[derive(Debug)]
 pub(crate) struct Actions {
     invocations: Mutex<Invocations>,
-    changes: broadcast::Sender<ActionStatus>,
+    changes: broadcast::Sender<Arc<ActionStatus>>,
 }
 
 impl Default for Actions {
@@ -212,7 +212,7 @@ impl Actions {
     }
 
     /// Every change of every invocation from now on.
-    pub(crate) fn changes(&self) -> broadcast::Receiver<ActionStatus> {
+    pub(crate) fn changes(&self) -> broadcast::Receiver<Arc<ActionStatus>> {
         self.changes.subscribe()
     }
 

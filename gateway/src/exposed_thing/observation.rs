@@ -170,12 +170,14 @@ impl Observation {
         let description = self.outlet.description();
         let mut names: Vec<Arc<str>> = match &self.observed {
             Observed::Property(name) => description
+                .kind
                 .properties
                 .get_key_value(name.as_str())
                 .map(|(name, _)| Arc::clone(name))
                 .into_iter()
                 .collect(),
             Observed::AllProperties => description
+                .kind
                 .properties
                 .values()
                 .filter(|property| property.observable)
@@ -259,6 +261,7 @@ fn check(outlet: &Outlet, observed: &Observed) -> Result<(), InteractionError> {
     match observed {
         Observed::Property(name) => {
             let property = description
+                .kind
                 .properties
                 .get(name.as_str())
                 .ok_or_else(|| outlet.unknown(AffordanceKind::Property, name))?;
@@ -270,7 +273,7 @@ fn check(outlet: &Outlet, observed: &Observed) -> Result<(), InteractionError> {
                 allow: if property.writable { "GET, HEAD, PUT" } else { "GET, HEAD" },
             })
         }
-        Observed::Event(name) if !description.events.contains_key(name.as_str()) => {
+        Observed::Event(name) if !description.kind.events.contains_key(name.as_str()) => {
             Err(outlet.unknown(AffordanceKind::Event, name))
         }
         Observed::Event(_) | Observed::AllProperties | Observed::AllEvents => Ok(()),

@@ -111,7 +111,7 @@ impl Outlet {
 
     /// Another description from now on: readings of what it no longer offers are forgotten.
     pub(crate) fn describe(&self, description: Description) {
-        self.published.retain(|name| description.properties.contains_key(name));
+        self.published.retain(|name| description.kind.properties.contains_key(name));
         let revision = description.revision;
         self.description.store(Arc::new(description));
         self.description_changed.send_replace(revision);
@@ -157,7 +157,8 @@ impl Outlet {
     /// `UnknownAffordance`, or `InvalidOutput` when it breaks the model.
     pub(crate) fn reading(&self, name: &str, answer: Answer) -> Result<Reading, InteractionError> {
         let description = self.described();
-        let property = description.properties.get(name).ok_or_else(|| self.unknown(AffordanceKind::Property, name))?;
+        let property =
+            description.kind.properties.get(name).ok_or_else(|| self.unknown(AffordanceKind::Property, name))?;
         let checked = value::output(&format_args!("the property `{name}`"), Some(&property.schema), answer.value)?;
         Ok(Reading {
             body: checked.body,
@@ -175,7 +176,7 @@ impl Outlet {
     pub(crate) fn publish(&self, name: &str, answer: Answer, good_for: Duration) -> Result<(), InteractionError> {
         let reading = self.reading(name, answer)?;
         let description = self.described();
-        let Some(property) = description.properties.get(name).filter(|property| property.readable) else {
+        let Some(property) = description.kind.properties.get(name).filter(|property| property.readable) else {
             return Ok(());
         };
         if self.published.bytes_beside(name).saturating_add(reading.body.len()) > PUBLISHED_BYTES_MAX {
@@ -203,7 +204,7 @@ impl Outlet {
     /// `UnknownAffordance`, or `InvalidOutput` when its data breaks the model.
     pub(crate) fn emit(&self, name: &str, data: Value) -> Result<(), InteractionError> {
         let description = self.described();
-        let event = description.events.get(name).ok_or_else(|| self.unknown(AffordanceKind::Event, name))?;
+        let event = description.kind.events.get(name).ok_or_else(|| self.unknown(AffordanceKind::Event, name))?;
         let checked = value::output(&format_args!("the event `{name}`"), event.data.as_ref(), data)?;
         self.notify(AffordanceKind::Event, &event.name, Reading::json(checked.body, Instant::now()));
         Ok(())
@@ -221,7 +222,7 @@ impl Outlet {
     /// `InvalidOutput` when it breaks the model.
     pub(crate) fn action_output(&self, name: &str, output: Option<Value>) -> Ending {
         let description = self.described();
-        let schema = description.actions.get(name).and_then(|action| action.output.as_ref());
+        let schema = description.kind.actions.get(name).and_then(|action| action.output.as_ref());
         match (schema, output) {
             (None, _) => Ok(None),
             (Some(_), None) => Err(InteractionError::InvalidOutput {

@@ -32,7 +32,7 @@ pub(super) async fn property(thing: &ExposedThing, name: &str, context: &Context
 fn readable(thing: &ExposedThing, name: &str) -> Result<Arc<str>, InteractionError> {
     let description = thing.outlet.described();
     let property =
-        description.properties.get(name).ok_or_else(|| thing.outlet.unknown(AffordanceKind::Property, name))?;
+        description.kind.properties.get(name).ok_or_else(|| thing.outlet.unknown(AffordanceKind::Property, name))?;
     if property.readable {
         return Ok(Arc::clone(&property.name));
     }
@@ -64,8 +64,8 @@ pub(super) async fn all_properties(thing: &ExposedThing, context: &Context) -> R
     let description = thing.outlet.description();
     let mut object = BytesMut::from(&b"{"[..]);
     // In the order of the model: that is how its author wants them seen.
-    for name in description.thing.properties.keys() {
-        let Some(property) = description.properties.get(name.as_str()) else { continue };
+    for name in description.kind.thing.properties.keys() {
+        let Some(property) = description.kind.properties.get(name.as_str()) else { continue };
         if !property.readable || property.schema.media.is_some() {
             continue;
         }

@@ -10,7 +10,7 @@ use handler_host::{Binary, Value as HandlerValue};
 use serde_json::{Number, Value};
 use thing_descriptions::{FieldError, JsonLimits, SchemaType, parse_json};
 
-use super::description::Schema;
+use super::kind::Schema;
 use crate::interaction::{InteractionError, Payload};
 use crate::reading::ContentType;
 

@@ -165,6 +165,7 @@ impl Task {
     pub(super) async fn read_back_all(&mut self) {
         let description = self.outlet.description();
         let mut names: Vec<Arc<str>> = description
+            .kind
             .properties
             .values()
             .filter(|property| property.observable && !self.read_back.published.contains(&*property.name))
