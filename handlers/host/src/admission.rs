@@ -37,6 +37,12 @@ pub(crate) fn interface(import: &str) -> Option<&'static str> {
 
 /// Reads a component's outside, or says why it is no handler.
 pub(crate) fn admit(bytes: &[u8], bytes_max: usize) -> Result<Outside, HandlerError> {
+    validate(bytes, bytes_max)?;
+    outside(bytes)
+}
+
+/// Whether this is a component at all, and one that can be compiled: its code is gone through.
+fn validate(bytes: &[u8], bytes_max: usize) -> Result<(), HandlerError> {
     if bytes.len() > bytes_max {
         return Err(HandlerError::bad(format!("{} bytes, more than {bytes_max}", bytes.len())));
     }
@@ -53,7 +59,12 @@ pub(crate) fn admit(bytes: &[u8], bytes_max: usize) -> Result<Outside, HandlerEr
     }
     extent::check(bytes)?;
     let features = WasmFeatures::default() | WasmFeatures::COMPONENT_MODEL;
-    Validator::new_with_features(features).validate_all(bytes).map_err(|error| HandlerError::bad(error.to_string()))?;
+    let validated = Validator::new_with_features(features).validate_all(bytes);
+    validated.map(drop).map_err(|error| HandlerError::bad(error.to_string()))
+}
+
+/// The outside of a component that was validated.
+pub(crate) fn outside(bytes: &[u8]) -> Result<Outside, HandlerError> {
     let surface = Surface::read(bytes).map_err(|error| HandlerError::bad(error.to_string()))?;
     surface.admit()
 }
