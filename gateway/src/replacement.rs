@@ -28,7 +28,7 @@ pub(crate) use spent::SpentMemory;
 pub(crate) use template::VersionTemplate;
 
 use crate::behavior::handler::HandlerBehavior;
-use crate::behavior::handler::request::{CutOver, Next, Request};
+use crate::behavior::handler::request::{CutOver, Next, Request, Switching};
 use crate::behavior::handler::status::HandlerStatus;
 use crate::behavior::handler::version::Version;
 use crate::config::{Canary, Declaration};
@@ -205,9 +205,7 @@ impl Replacement {
 
     /// The next version is watched, if there is one to go back to.
     fn canary_after(&self, record: &ThingRecord) -> Option<CanaryRecord> {
-        let previous = record.version_current?;
-        let deadline_utc_ms = unix_ms(SystemTime::now()) + u64::from(self.canary.seconds) * 1_000;
-        Some(CanaryRecord { deadline_utc_ms, calls_left: self.canary.calls, previous })
+        Some(CanaryRecord::begun(&self.canary, record.version_current?, SystemTime::now()))
     }
 
     fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, InteractionError> {
@@ -260,10 +258,15 @@ impl Replacement {
         let rehearsal = rehearsal.elapsed();
         CrashPoint::ReplacementRehearsed.pass();
         let committing = Instant::now();
-        self.commit(&record, based_on, Batch::new()).await?;
+        self.begin(Switching::Version, based_on).await?;
+        let mut batch = Batch::new();
+        if record.canary.is_some() {
+            batch.keep_state_before(self.thing());
+        }
+        self.commit(&record, batch).await?;
         let commit = committing.elapsed();
         let number = version.number;
-        let next = Box::new(Next { version, record, description, slots: None });
+        let next = Box::new(Next { version, record, description, configured: None });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
         CrashPoint::ReplacementServing.pass();
         let mut data = json!({ "to": digest.to_string(), "version": number });
@@ -286,20 +289,22 @@ impl Replacement {
         woken.result.map(|_| ()).map_err(approval::refused_in_rehearsal)
     }
 
-    /// From `BeginSwitch` on the task keeps the state from before the switch up to date, so the order of its own commits
-    /// and of this one does not matter.
-    async fn commit(&self, record: &ThingRecord, based_on: Based, mut batch: Batch) -> Result<(), InteractionError> {
-        let held = self.behavior.tell(|reply| Request::BeginSwitch { reply }).await?;
+    /// The record as the Thing's task has it, which changes nothing of it from then on until it is told how the switch went.
+    /// It keeps the state from before a switch to another version up to date, so the order of its own commits and of the
+    /// switch's does not matter.
+    async fn begin(&self, to: Switching, based_on: Based) -> Result<ThingRecord, InteractionError> {
+        let held = self.behavior.tell(|reply| Request::BeginSwitch { to, reply }).await?;
         if Based::on(&held) != based_on {
             self.behavior.tell(|reply| Request::AbortSwitch { reply }).await?;
             let detail = "another version has come to serve meanwhile; look at `status` and try again".to_owned();
             return Err(InteractionError::Conflict { detail });
         }
         CrashPoint::ReplacementBegun.pass();
+        Ok(held)
+    }
+
+    async fn commit(&self, record: &ThingRecord, mut batch: Batch) -> Result<(), InteractionError> {
         batch.put_record(record);
-        if record.canary.is_some() {
-            batch.keep_state_before(self.thing());
-        }
         let committed = self.store.commit(batch).await;
         if let Err(error) = committed {
             self.behavior.tell(|reply| Request::AbortSwitch { reply }).await?;

@@ -1,15 +1,23 @@
 //! A version that turns out to be bad: its reads are answered by the version before, it is rolled back by itself, and the
 //! state is as it was with what consumers wrote since. Lines and running actions of a lost handler end safely.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use tests::{Client, Gateway, Site, eventually, handlers, http::Request, site::LABORATORY};
+use tests::{
+    Client, Gateway, Site, eventually, handlers,
+    http::Request,
+    site::{CLIMATE, LABORATORY},
+};
 
 const LAB: &str = "/things/lab";
 const HANDLER: &str = "/things/lab/handler";
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(20);
+/// The pauses in which a driver tries a chip again grow.
+const LONG: Duration = Duration::from_secs(60);
+/// More than a probation.
+const SECONDS: Duration = Duration::from_secs(3);
 /// The laboratory with a line that goes low when nobody looks after it: the relay's, so that the board shows it.
 const LINE: &str = r#"
 [grants.line]
@@ -122,6 +130,79 @@ fn a_version_that_fails_its_rehearsal_never_serves() -> Result<()> {
         ensure!(handler(client, "digest")? == good && handler(client, "version")? == 1, "{wrong}");
         property(client, "number")?;
     }
+    Ok(())
+}
+
+/// A climate sensor whose readings are good for `good_s` seconds, read once, and then a new version on probation for a second
+/// while its chip does not answer.
+fn silent_climate(good_s: u32) -> Result<(Gateway, Value)> {
+    let site = Site::new()?;
+    site.configure("[board]\nsimulated = true\n[canary]\nseconds = 1\ncalls = 1\n")?;
+    site.thing("climate", &CLIMATE.replace("= 200", &format!("= {}", good_s * 1_000 / 3)))?;
+    let gateway = site.start()?;
+    let client = gateway.client();
+    let temperature = || client.get("/things/climate/properties/temperature");
+    eventually("it is read", SOON, || Ok((temperature()?.status == 200).then_some(())))?;
+    let good = client.value("/things/climate/handler/properties/digest")?;
+    let next = handlers::variant("bme280", "silent")?;
+    client.json("POST", "/things/board/actions/fail", &json!({ "part": "bme280", "fault": "no-acknowledge" }))?;
+    let replace = Request::new("POST", "/things/climate/handler/actions/replace").body("application/wasm", next);
+    client.send(&replace)?.expect(200)?;
+    Ok((gateway, good))
+}
+
+#[test]
+fn a_version_that_has_no_reading_where_the_one_before_had_is_rolled_back() -> Result<()> {
+    let (gateway, good) = silent_climate(6)?;
+    let client = gateway.client();
+    eventually("it is rolled back", SOON, || {
+        // Calls enough to end a probation well.
+        client.get("/things/climate/properties/temperature")?;
+        Ok((client.value("/things/climate/handler/properties/digest")? == good).then_some(()))
+    })?;
+    let text = gateway.output();
+    let told = "it has no reading of humidity, pressure, temperature, which the version before had";
+    ensure!(text.contains(told) && text.contains("acknowledge"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn a_version_whose_readings_come_late_is_kept() -> Result<()> {
+    let (gateway, good) = silent_climate(30)?;
+    let client = gateway.client();
+    let state = || -> Result<Value> { Ok(client.value("/things/climate/handler/properties/status")?["state"].clone()) };
+    let waited = Instant::now();
+    eventually("its probation is longer than a second", SOON, || Ok((waited.elapsed() > SECONDS).then_some(())))?;
+    ensure!(state()? == "canary", "the readings of the version before are good for half a minute");
+    client.json("POST", "/things/board/actions/fail", &json!({ "part": "bme280", "fault": "none" }))?.expect(204)?;
+    eventually("it has proved itself", LONG, || {
+        client.get("/things/climate/properties/temperature")?;
+        Ok((state()? == "running").then_some(()))
+    })?;
+    ensure!(client.value("/things/climate/handler/properties/digest")? != good);
+    Ok(())
+}
+
+#[test]
+fn what_is_configured_on_probation_holds_for_the_version_that_comes_back() -> Result<()> {
+    let mut gateway = gateway()?;
+    let good = handler(gateway.client(), "digest")?;
+    push(gateway.client(), &handlers::misbehaving("number:trap")?)?.expect(200)?;
+    let line = json!({ "kind": "gpio", "chip": "board:gpio", "line": 27, "direction": "output", "fail-safe": false });
+    let configure = json!({ "thing": "lab", "grants": { "line": line } });
+    gateway.client().json("POST", "/things/gateway/actions/configure", &configure)?.expect(200)?;
+    gateway = gateway.kill()?.start()?;
+    let client = gateway.client();
+    let lit = || -> Result<(Value, Value)> {
+        client.json("PUT", &format!("{LAB}/properties/line"), &json!(true))?.expect(204)?;
+        let board = client.value("/things/board/properties/state")?;
+        Ok((board["relay"]["on"].clone(), board["led"]["on"].clone()))
+    };
+    ensure!(handler(client, "digest")? != good && handler(client, "status")?["state"] == "canary");
+    ensure!(lit()? == (json!(false), json!(true)), "the new version drives the new line");
+    read_on(client)?;
+    ensure!(handler(client, "digest")? == good, "{}", handler(client, "status")?);
+    ensure!(lit()? == (json!(false), json!(true)), "and so does the one before");
     Ok(())
 }
 

@@ -160,19 +160,47 @@ fn what_cannot_be_is_refused_with_its_field_and_changes_nothing() -> Result<()> 
 }
 
 #[test]
-fn nothing_is_configured_while_a_version_is_on_probation() -> Result<()> {
+fn a_probation_begins_anew_with_what_is_configured() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("climate", CLIMATE)?;
+    let gateway = site.start()?;
+    let client = gateway.client();
+    let push = Request::new("POST", "/things/climate/handler/actions/replace")
+        .body("application/wasm", handlers::variant("bme280", "watched")?);
+    client.json("PUT", INTERVAL, &json!(300))?.expect(204)?;
+    client.send(&push)?.expect(200)?;
+    configure(client, "climate", json!({ "settings": { "samplingInterval": 400 } }))?;
+    let state = || -> Result<Value> { Ok(client.value("/things/climate/handler/properties/status")?["state"].clone()) };
+    ensure!(state()? == "canary" && client.value(INTERVAL)? == 400);
+    client.json("PUT", INTERVAL, &json!(500))?.expect(204)?;
+    let back = Request::new("POST", "/things/climate/handler/actions/rollback");
+    client.send(&back)?.expect(200)?;
+    ensure!(client.value(INTERVAL)? == 500, "what was written last");
+    eventually("it has proved itself", SOON, || {
+        client.value(INTERVAL)?;
+        Ok((state()? == "running").then_some(()))
+    })
+}
+
+#[test]
+fn what_the_version_before_could_not_serve_with_waits_for_the_end_of_a_probation() -> Result<()> {
     let site = Site::new()?;
     site.thing("lamp", RELAY)?;
     let gateway = site.start()?;
     let client = gateway.client();
-    let push = Request::new("POST", "/things/lamp/handler/actions/replace")
-        .body("application/wasm", handlers::variant("relay", "watched")?);
-    client.send(&push)?.expect(200)?;
-    let problem = refused(client, 409, &json!({ "thing": "lamp", "settings": {} }))?;
-    ensure!(problem.contains("probation"), "{problem}");
-    eventually("it has proved itself", SOON, || {
-        client.value(ON)?;
-        Ok((client.value("/things/lamp/handler/properties/status")?["state"] == "running").then_some(()))
-    })?;
-    configure(client, "lamp", json!({ "settings": {} })).map(drop)
+    let pwm = json!({ "kind": "pwm", "chip": "board:pwm-0", "channel": 0, "frequency-hz": 1000, "fail-safe": 0 });
+    configure(client, "lamp", json!({ "grants": { "lamp": pwm } }))?;
+    let push = |component| {
+        let replace = Request::new("POST", "/things/lamp/handler/actions/replace?approve=true");
+        client.send(&replace.body("application/wasm", component))?.expect(200).map(drop)
+    };
+    push(handlers::component("led")?)?;
+    push(handlers::variant("relay", "needs no lamp")?)?;
+    let problem = refused(client, 409, &json!({ "thing": "lamp", "grants": { "lamp": null } }))?;
+    ensure!(problem.contains("probation") && problem.contains("lamp"), "{problem}");
+    let back = Request::new("POST", "/things/lamp/handler/actions/rollback");
+    client.send(&back)?.expect(200)?;
+    client.json("PUT", "/things/lamp/properties/brightness", &json!(100))?.expect(204)?;
+    ensure!(board(client)?["led"]["duty"] == 65_535, "nothing was taken away");
+    Ok(())
 }

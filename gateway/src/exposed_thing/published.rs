@@ -51,6 +51,13 @@ impl Published {
         self.current.load().get(name).filter(|entry| entry.lapses).map(|entry| entry.good_until)
     }
 
+    /// The properties whose readings are good, and until when.
+    pub(crate) fn good(&self, now: Instant) -> Vec<(Arc<str>, Instant)> {
+        let current = self.current.load();
+        let good = current.iter().filter(|(_, entry)| now < entry.good_until);
+        good.map(|(name, entry)| (Arc::clone(name), entry.good_until)).collect()
+    }
+
     /// Takes a new reading, good for `good_for` from `now`; answers whether the value is another one than before.
     pub(crate) fn publish(&self, name: &Arc<str>, reading: Reading, good_for: Duration, now: Instant) -> bool {
         let good_until = now.checked_add(good_for).unwrap_or(now);

@@ -5,17 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use thing_descriptions::FieldError;
 
-use super::{Based, CutOver, Next, Replacement, approval};
-use crate::behavior::handler::request::Request;
+use super::{Based, CutOver, Next, Replacement, VersionTemplate, approval};
+use crate::behavior::handler::request::{Reconfigured, Request, Switching};
+use crate::behavior::handler::version::Version;
 use crate::interaction::InteractionError;
 use crate::names::ThingName;
-use crate::store::{Batch, Configured, settings_key};
+use crate::store::{Batch, CanaryRecord, Configured, ThingRecord, settings_key};
 
 /// What `configure` is told.
 #[derive(Debug, Deserialize)]
@@ -53,19 +54,16 @@ impl Replacements {
 }
 
 impl Replacement {
-    /// Gives the Thing other grants and settings.
+    /// Gives the Thing other grants and settings. A probation that is under way begins anew with them.
     ///
     /// # Errors
     /// `InvalidInput` when a grant is none, its device is held or absent, or the handler does not start with the settings;
-    /// `Forbidden` when it would lack what it needs; `Conflict` while a new version is on probation. Then all stays.
+    /// `Forbidden` when it would lack what it needs; `Conflict` when the version to which a probation goes back would. Then
+    /// all stays.
     pub(crate) async fn configure(&self, told: Configuration) -> Result<NowConfigured, InteractionError> {
         let _turn = self.turn()?;
         let begun = Instant::now();
         let mut record = self.known_record()?;
-        if record.canary.is_some() {
-            let detail = "a new version is on probation; try again when `status` is running".to_owned();
-            return Err(InteractionError::Conflict { detail });
-        }
         let based_on = Based::on(&record);
         let told = Configured { grants: told.grants, settings: told.settings };
         record.configured = record.configured.patched(&told);
@@ -76,24 +74,49 @@ impl Replacement {
             .ok_or_else(|| InteractionError::Conflict { detail: "no version of the handler is kept".to_owned() })?;
         let (component, _kept) = self.load(self.kept(digest).await?.into()).await?;
         let version = template.version(number, component).map_err(approval::refused)?;
+        let previous = self.previous(&template, &record).await?;
         let now = self.outlet.description();
         let mut description =
             version.describe(now.revision + 1).map_err(|error| InteractionError::invalid(error.to_string()))?;
         description.created = now.created;
         let description = (!Arc::ptr_eq(&description.kind, &now.kind)).then_some(description);
         self.rehearse(&version).await?;
+        // It may have ended meanwhile, and neither ends nor begins from here on.
+        let watched = self.begin(Switching::Configuration, based_on).await?.canary;
+        record.canary = watched.map(|kept| CanaryRecord::begun(&self.canary, kept.previous, SystemTime::now()));
         let mut forgotten = Batch::new();
         for key in told.settings.keys() {
             forgotten.put_state(self.thing(), &settings_key(key), None);
+            if record.canary.is_some() {
+                forgotten.put_state_before(self.thing(), &settings_key(key), None);
+            }
         }
-        self.commit(&record, based_on, forgotten).await?;
-        let (configured, slots) = (record.configured.clone(), Some(template.slots()));
+        self.commit(&record, forgotten).await?;
+        let configured = record.configured.clone();
+        let anew = Some(Reconfigured { slots: template.slots(), previous });
         // Before the cut-over: the devices of grants that are no more are let go with the last of their slots.
         self.template.store(template);
-        let next = Box::new(Next { version, record, description, slots });
+        let next = Box::new(Next { version, record, description, configured: anew });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
         tracing::info!(thing = %self.thing(), ?pause, total = ?begun.elapsed(), "configured");
         Ok(NowConfigured { configured, pause })
+    }
+
+    /// The version to which a probation goes back, configured anew; `None` where nothing is on probation.
+    async fn previous(
+        &self,
+        template: &VersionTemplate,
+        record: &ThingRecord,
+    ) -> Result<Option<Version>, InteractionError> {
+        let previous = record.canary.as_ref().and_then(|canary| record.version(canary.previous));
+        let Some(previous) = previous else { return Ok(None) };
+        let (component, _kept) = self.load(self.kept(previous.digest).await?.into()).await?;
+        template.version(previous.number, component).map(Some).map_err(|error| InteractionError::Conflict {
+            detail: format!(
+                "a new version is on probation, and the one that it would go back to could not serve so: {error}; try again \
+                 when `status` is running"
+            ),
+        })
     }
 }
 

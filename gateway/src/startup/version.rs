@@ -100,14 +100,10 @@ async fn admit(parts: &Parts, template: &VersionTemplate, record: &ThingRecord, 
 }
 
 async fn install(parts: &Parts, mut record: ThingRecord, digest: ComponentDigest) -> Result<ThingRecord, String> {
-    let now = unix_ms(SystemTime::now());
+    let now = SystemTime::now();
     let watched = record.version_current;
-    record.canary = watched.map(|previous| CanaryRecord {
-        deadline_utc_ms: now + u64::from(parts.canary.seconds) * 1_000,
-        calls_left: parts.canary.calls,
-        previous,
-    });
-    record.install(digest, VersionOrigin::Folder, now);
+    record.canary = watched.map(|previous| CanaryRecord::begun(&parts.canary, previous, now));
+    record.install(digest, VersionOrigin::Folder, unix_ms(now));
     record.folder_digest_seen = Some(digest);
     commit(parts, record, watched.is_some()).await
 }

@@ -3,11 +3,15 @@
 //! One JSON value per Thing, written whole. Versions are numbered from 1 and never renumbered; at most
 //! [`VERSIONS_MAX`] are kept, and never is the current one or the one before a running canary dropped.
 
+use std::time::SystemTime;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::configured::Configured;
+use crate::config::Canary;
 use crate::names::{ComponentDigest, ThingId, ThingName};
+use crate::utc::unix_ms;
 
 /// Handler versions that are kept per Thing.
 pub const VERSIONS_MAX: usize = 5;
@@ -59,6 +63,14 @@ pub struct CanaryRecord {
     pub calls_left: u32,
     /// Number of the version that comes back when it fails.
     pub previous: u64,
+}
+
+impl CanaryRecord {
+    /// A probation that begins `now`.
+    pub fn begun(canary: &Canary, previous: u64, now: SystemTime) -> Self {
+        let deadline_utc_ms = unix_ms(now) + u64::from(canary.seconds) * 1_000;
+        Self { deadline_utc_ms, calls_left: canary.calls, previous }
+    }
 }
 
 /// One Thing as the store keeps it.

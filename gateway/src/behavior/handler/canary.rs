@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use handler_host::{Call, HandlerInstance, Origin};
 use things::Slot;
 
-use super::request::{CutOver, Next};
+use super::call::Cause;
+use super::request::{CutOver, Next, Reconfigured};
 use super::status::HandlerState;
 use super::task::Task;
 use super::version::Version;
@@ -26,6 +27,11 @@ const FAULTS_MAX: u32 = 3;
 const OUTLIVES_MAX: Duration = Duration::from_secs(10);
 /// When the end of a canary is tried again that could not be kept.
 const AGAIN: Duration = Duration::from_secs(10);
+/// For how long a new version may be without a reading, where the one before had some: as long as those were good, but no
+/// longer than this.
+const SILENT_MAX: Duration = Duration::from_secs(3_600);
+/// After how many more calls a version that still is without a reading is looked at again.
+const CALLS_AGAIN: u32 = 20;
 
 /// A new version whose calls are watched, and the previous one, suspended: no wakes, no devices but for a read that it
 /// answers in the new one's place.
@@ -36,19 +42,38 @@ pub(crate) struct Canary {
     pub(super) faults: u32,
     pub(super) previous: Version,
     pub(super) previous_instance: Option<HandlerInstance>,
+    /// The properties of which the previous version had good readings; none after a restart.
+    pub(super) answered: Vec<Arc<str>>,
+    /// When these would have lapsed: by then the new version has readings too.
+    pub(super) answers_by: Instant,
 }
 
 impl Canary {
     /// A canary as the store has it: begun just now, or before a restart.
     pub(crate) fn resume(kept: &CanaryRecord, previous: Version) -> Self {
         let left = kept.deadline_utc_ms.saturating_sub(unix_ms(SystemTime::now()));
+        let now = Instant::now();
         Self {
-            until: Instant::now() + Duration::from_millis(left),
+            until: now + Duration::from_millis(left),
             calls_left: kept.calls_left,
             faults: 0,
             previous,
             previous_instance: None,
+            answered: Vec::new(),
+            answers_by: now,
         }
+    }
+
+    fn had(&self) -> Vec<(Arc<str>, Instant)> {
+        self.answered.iter().map(|name| (Arc::clone(name), self.answers_by)).collect()
+    }
+
+    /// What the previous version could answer, as it was published.
+    fn that_answered(mut self, good: Vec<(Arc<str>, Instant)>) -> Self {
+        let by = good.iter().map(|(_, until)| *until).max();
+        self.answers_by = by.unwrap_or(self.answers_by).min(self.answers_by + SILENT_MAX);
+        self.answered = good.into_iter().map(|(name, _)| name).collect();
+        self
     }
 }
 
@@ -56,7 +81,7 @@ impl Task {
     /// From one version to the next, between two messages.
     pub(super) async fn cut_over(&mut self, next: Next) -> Result<CutOver, InteractionError> {
         let begun = Instant::now();
-        self.switching = false;
+        self.switching = None;
         // Before the new version starts, so that what it drives then is not undone.
         if self.end_running_actions(true) {
             self.fail_safe().await;
@@ -65,16 +90,27 @@ impl Task {
         let previous = std::mem::replace(&mut self.version, next.version);
         self.record = next.record;
         (self.failed_starts, self.paused_until, self.up_since) = (0, None, None);
+        let good = match (&next.configured, &self.canary) {
+            (Some(_), Some(canary)) => canary.had(),
+            _ => self.outlet.published.good(begun),
+        };
         self.outlet.published.outlives(begun + OUTLIVES_MAX);
         if let Some(description) = next.description {
             self.outlet.describe(description);
         }
-        if let Some(slots) = next.slots {
-            self.outlet.mark_simulated(slots.iter().any(Slot::is_simulated));
-            self.slots = slots;
-        }
-        self.canary =
-            self.record.canary.as_ref().map(|kept| Canary { previous_instance, ..Canary::resume(kept, previous) });
+        // What a canary goes back to: the version before, or, configured anew too, the one that it went back to before.
+        let back_to = match next.configured {
+            None => Some((previous, previous_instance)),
+            Some(Reconfigured { slots, previous }) => {
+                self.outlet.mark_simulated(slots.iter().any(Slot::is_simulated));
+                self.slots = slots;
+                previous.map(|previous| (previous, None))
+            }
+        };
+        let canary = self.record.canary.as_ref().zip(back_to);
+        self.canary = canary.map(|(kept, (previous, previous_instance))| {
+            Canary { previous_instance, ..Canary::resume(kept, previous) }.that_answered(good)
+        });
         let number = self.version.number;
         CrashPoint::CutOverBegun.pass();
         self.start(Origin::Swapped).await;
@@ -99,17 +135,57 @@ impl Task {
         answer.result.ok().map(|reading| self.answer(reading))
     }
 
-    /// After each call of a consumer: enough good ones end a canary well, enough faults end it badly.
+    /// After each call of a consumer: enough of them end a canary, enough faults end it badly.
     pub(super) async fn watch_canary(&mut self) {
-        let Some(canary) = self.canary.as_mut().filter(|_| !self.switching) else { return };
+        let Some(canary) = self.canary.as_mut().filter(|_| self.switching.is_none()) else { return };
         if canary.faults >= FAULTS_MAX {
             let reason = format!("{FAULTS_MAX} faults: {}", self.last_failure);
             return self.roll_back(&reason).await;
         }
         canary.calls_left = canary.calls_left.saturating_sub(1);
         if canary.calls_left == 0 {
-            self.end_canary().await;
+            self.conclude_canary().await;
         }
+    }
+
+    /// Neither calls nor time are left. A version that has no reading at all where the one before had some is as bad as one
+    /// that traps, once they would have lapsed.
+    pub(super) async fn conclude_canary(&mut self) {
+        let number = self.version.number;
+        let silent = self.silent().await;
+        if self.version.number != number {
+            return;
+        }
+        let Some(canary) = self.canary.as_mut() else { return };
+        let Some(reason) = silent else { return self.end_canary().await };
+        canary.until = canary.until.max(canary.answers_by);
+        if Instant::now() < canary.until {
+            canary.calls_left = canary.calls_left.max(CALLS_AGAIN);
+            return;
+        }
+        self.roll_back(&reason).await;
+    }
+
+    /// That the new version answers none of what the previous one answered, in its own words.
+    async fn silent(&mut self) -> Option<String> {
+        let description = self.outlet.description();
+        let readable = |name: &Arc<str>| description.kind.properties.get(name).is_some_and(|it| it.readable);
+        let mut names = self.canary.as_ref()?.answered.clone();
+        names.retain(readable);
+        names.sort();
+        if names.is_empty() || self.read_back.has_published(&names) {
+            return None;
+        }
+        let mut said = "it does not run".to_owned();
+        for name in &names {
+            let call = Call::gateway(self.version.budgets.read_ms);
+            match self.call(Cause::Other, |instance| instance.read_property(name, call)).await {
+                Ok(_) => return None,
+                Err(error) => said = error.to_string(),
+            }
+        }
+        let names = names.join(", ");
+        Some(format!("it has no reading of {names}, which the version before had: {said}"))
     }
 
     /// The new version has proved itself. Until that is on disk the canary goes on.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use handler_host::{Call, Effect, LogLevel, Reading};
 
 use super::call::{Cause, of_fault};
+use super::request::Switching;
 use super::status::LogLine;
 use super::task::Task;
 use crate::exposed_thing::outlet::Answer;
@@ -24,6 +25,11 @@ pub(crate) struct ReadBack {
 }
 
 impl ReadBack {
+    /// Whether the instance has published one of these since it started.
+    pub(super) fn has_published(&self, names: &[Arc<str>]) -> bool {
+        names.iter().any(|name| self.published.contains(&**name))
+    }
+
     /// Another instance may do otherwise.
     pub(super) fn forget(&mut self) {
         self.published.clear();
@@ -49,7 +55,7 @@ impl Task {
     /// What has to be committed for a call's state changes.
     pub(super) fn batch_of(&self, changes: Vec<Effect>, cause: Cause) -> Batch {
         let mut batch = Batch::new();
-        let mirrored = self.switching || (cause == Cause::Write && self.canary.is_some());
+        let mirrored = self.switching == Some(Switching::Version) || (cause == Cause::Write && self.canary.is_some());
         for change in changes {
             if let Effect::State { key, bytes } = change {
                 let thing = self.outlet.name();

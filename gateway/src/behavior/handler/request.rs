@@ -30,9 +30,9 @@ pub(crate) enum Request {
     Invoke { name: Arc<str>, input: Option<Value>, context: Context, reply: Reply<Outcome> },
     /// End an action before it is done.
     Cancel { id: Uuid, reply: Reply<()> },
-    /// A switch to another version is about to be committed: from now on state changes are kept for its rollback too, and
-    /// no canary begins or ends. Answers the record on which the switch must be based.
-    BeginSwitch { reply: Reply<ThingRecord> },
+    /// A switch is about to be committed: from now on no canary begins or ends. Answers the record on which the switch must
+    /// be based.
+    BeginSwitch { to: Switching, reply: Reply<ThingRecord> },
     /// The switch was not committed.
     AbortSwitch { reply: Reply<()> },
     /// Go over to another version, which the store has as the current one already.
@@ -43,6 +43,15 @@ pub(crate) enum Request {
     Stop { reply: Reply<()> },
 }
 
+/// To what a Thing is about to go over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switching {
+    /// Another version: state changes are kept for its rollback too.
+    Version,
+    /// Other grants and settings of the version that serves; a canary that is under way begins anew.
+    Configuration,
+}
+
 /// The version that is to serve next.
 #[derive(Debug)]
 pub(crate) struct Next {
@@ -51,8 +60,17 @@ pub(crate) struct Next {
     pub(crate) record: ThingRecord,
     /// What the Thing offers from then on, where that is something else.
     pub(crate) description: Option<Description>,
-    /// The Thing's devices from then on, where they are others.
-    pub(crate) slots: Option<Vec<Slot>>,
+    /// With another configuration.
+    pub(crate) configured: Option<Reconfigured>,
+}
+
+/// What is no longer as it was when the configuration is another.
+#[derive(Debug)]
+pub(crate) struct Reconfigured {
+    /// The Thing's devices from then on.
+    pub(crate) slots: Vec<Slot>,
+    /// The version to which a canary goes back, with the same configuration.
+    pub(crate) previous: Option<Version>,
 }
 
 /// What the cut-over took.

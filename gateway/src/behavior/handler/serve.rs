@@ -46,12 +46,12 @@ impl Task {
                 send(reply, answer);
                 self.after_change().await;
             }
-            Request::BeginSwitch { reply } => {
-                self.switching = true;
+            Request::BeginSwitch { to, reply } => {
+                self.switching = Some(to);
                 send(reply, Ok(self.record.clone()));
             }
             Request::AbortSwitch { reply } => {
-                self.switching = false;
+                self.switching = None;
                 send(reply, Ok(()));
             }
             Request::CutOver { next, reply } => {

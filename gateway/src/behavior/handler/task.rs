@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 
 use super::call::Cause;
 use super::canary::Canary;
-use super::request::Request;
+use super::request::{Request, Switching};
 use super::status::{HandlerState, HandlerStatus};
 use super::version::Version;
 use crate::exposed_thing::outlet::{Answer, Outlet};
@@ -50,8 +50,8 @@ pub(crate) struct Task {
     pub(super) version: Version,
     pub(super) instance: Option<HandlerInstance>,
     pub(super) canary: Option<Canary>,
-    /// A switch is being committed: state changes count for its rollback too.
-    pub(super) switching: bool,
+    /// A switch is being committed.
+    pub(super) switching: Option<Switching>,
     /// When the handler wants to be woken.
     pub(super) next_wake: Option<Instant>,
     /// Observable properties that the handler does not publish by itself are read back after what may change them.
@@ -171,7 +171,7 @@ impl Task {
             version,
             instance: None,
             canary,
-            switching: false,
+            switching: None,
             next_wake: None,
             read_back: super::effects::ReadBack::default(),
             talk: super::talk::Talk::default(),
@@ -189,13 +189,13 @@ impl Task {
 
     /// There is an instance, and nothing else is being done with it.
     pub(super) fn rests(&self) -> bool {
-        self.instance.is_some() && self.canary.is_none() && !self.switching
+        self.instance.is_some() && self.canary.is_none() && self.switching.is_none()
     }
 
     /// When something is due by itself.
     fn due(&self) -> Option<Instant> {
         let wake = self.next_wake.filter(|_| self.instance.is_some());
-        let canary = self.canary.as_ref().filter(|_| !self.switching).map(|canary| canary.until);
+        let canary = self.canary.as_ref().filter(|_| self.switching.is_none()).map(|canary| canary.until);
         [wake, canary, self.paused_until].into_iter().flatten().min()
     }
 
@@ -204,8 +204,8 @@ impl Task {
         if self.paused_until.is_some_and(|until| now >= until) {
             self.paused_until = None;
         }
-        if !self.switching && self.canary.as_ref().is_some_and(|canary| now >= canary.until) {
-            self.end_canary().await;
+        if self.switching.is_none() && self.canary.as_ref().is_some_and(|canary| now >= canary.until) {
+            self.conclude_canary().await;
         }
         if self.next_wake.is_some_and(|wake| now >= wake) && self.instance.is_some() {
             self.wake().await;
@@ -298,7 +298,7 @@ impl Task {
             self.no_wake_before = Some(Instant::now() + DISK_PAUSE);
             return;
         }
-        if self.canary.is_some() && !self.switching {
+        if self.canary.is_some() && self.switching.is_none() {
             let reason = format!("the new version does not stay up: {}", self.last_failure);
             return self.roll_back(&reason).await;
         }

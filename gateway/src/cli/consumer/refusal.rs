@@ -56,8 +56,7 @@ impl Consumer {
                     .to_owned()
             }
             StatusCode::CONFLICT => {
-                "`tidegate handler list` shows how handlers stand; a new version is on probation (`canary`) for a minute"
-                    .to_owned()
+                "`tidegate handler list` shows how handlers stand; try again when nothing else is under way".to_owned()
             }
             StatusCode::MISDIRECTED_REQUEST => {
                 "name the gateway by its address or `localhost`, or add the name to its `allowed-hosts`".to_owned()
