@@ -96,9 +96,10 @@ pub struct Options {
 /// # Errors
 /// [`StartupError`]; nothing runs then.
 pub async fn run(options: Options) -> Result<(), StartupError> {
-    let logs = logging::start(options.tree.config.log);
+    let no_thread = |error: std::io::Error| StartupError::Engine { reason: error.to_string() };
+    let (logs, _lines) = logging::start(options.tree.config.log).map_err(no_thread)?;
     let ready = options.ready;
-    let mut asked = Signals::listen().map_err(|error| StartupError::Engine { reason: error.to_string() })?;
+    let mut asked = Signals::listen().map_err(no_thread)?;
     let gateway = Gateway::start(options, logs).await?;
     tracing::info!(address = %gateway.address(), things = gateway.servient().things().len(), "listening");
     if let Some(address) = gateway.servient().config().mqtt.listen {

@@ -2,6 +2,8 @@
 //!
 //! Set up once, by the program. What is logged carries the Thing's name as the field `thing`.
 
+mod lines;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,8 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::{EnvFilter, registry};
+
+pub(crate) use lines::Lines;
 
 use crate::config::{Log, LogFormat};
 use crate::utc::Rfc3339;
@@ -92,18 +96,21 @@ impl Visit for Text {
     }
 }
 
-/// Starts the log for this process. A second call keeps the first's settings and answers a ring of its own.
-#[must_use]
-pub fn start(log: Log) -> LogRing {
-    let ring = LogRing::default();
+/// Starts the log for this process, until what it answers is dropped. A second call keeps the first's settings and answers a
+/// ring of its own.
+///
+/// # Errors
+/// When the machine has no thread left.
+pub(crate) fn start(log: Log) -> std::io::Result<(LogRing, Lines)> {
+    let (ring, sink) = (LogRing::default(), Lines::to(std::io::stderr(), log.format)?);
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new(log.level.as_str()));
     let lines = match log.format {
-        LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).boxed(),
-        LogFormat::Json => tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr).boxed(),
+        LogFormat::Text => tracing_subscriber::fmt::layer().with_writer(sink.pen()).boxed(),
+        LogFormat::Json => tracing_subscriber::fmt::layer().json().with_writer(sink.pen()).boxed(),
     };
     let subscriber = registry().with(filter).with(ring.clone()).with(lines);
     if tracing::subscriber::set_global_default(subscriber).is_err() {
         tracing::debug!("the log was started before");
     }
-    ring
+    Ok((ring, sink))
 }

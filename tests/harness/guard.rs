@@ -4,7 +4,7 @@ use std::process::Child;
 
 /// Ends the process with the test, failed or not.
 #[derive(Debug)]
-pub(crate) struct Guard(pub(crate) Child);
+pub struct Guard(pub Child);
 
 impl Drop for Guard {
     fn drop(&mut self) {

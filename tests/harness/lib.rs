@@ -9,7 +9,7 @@ pub mod crowd;
 pub mod deadline;
 pub mod fuzz;
 pub mod gateway;
-mod guard;
+pub mod guard;
 pub mod handlers;
 pub mod http;
 mod lines;

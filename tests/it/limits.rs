@@ -1,8 +1,9 @@
 //! Crowds: connections that stall, observers that vanish or never read. Whoever behaves does not notice, and nothing is left behind.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,6 +14,7 @@ use tests::{
     Client, Crowd, Gateway, Site,
     crowd::{descriptors, resident_bytes},
     eventually,
+    guard::Guard,
     http::Request,
     site::{LABORATORY, RELAY},
 };
@@ -169,5 +171,34 @@ fn who_reads_again_in_time_has_the_latest_value() -> Result<()> {
     });
     let values = reading.join().map_err(|_| anyhow!("the reader panicked"))?.context("no last value")?;
     ensure!(values < 301, "nothing was left out: {values} values");
+    Ok(())
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("lamp", RELAY)?;
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--config"];
+    let mut command = tests::gateway::program()?;
+    command.args(arguments).arg(site.config()).arg("--data-dir").arg(site.data_dir());
+    command.arg("--handlers").arg(site.handlers()).env("TIDEGATE_LOG", "trace");
+    let mut process = Guard(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?);
+    let mut log = BufReader::new(process.0.stderr.take().context("no log")?);
+    let address = loop {
+        let mut line = String::new();
+        ensure!(log.read_line(&mut line)? > 0, "it has ended");
+        if let Some((_, address)) = line.split_once("listening address=") {
+            break address.split_whitespace().next().context("no address")?.parse()?;
+        }
+    };
+    // From here on nobody reads what it says, which is more than a pipe takes.
+    let client = Client::new(address);
+    let mut connection = client.connect()?;
+    for _ in 0..3_000 {
+        connection.send(&Request::new("GET", "/things/lamp"))?.expect(200)?;
+    }
+    ensure!(Command::new("kill").arg("-TERM").arg(process.0.id().to_string()).status()?.success());
+    let ended = eventually("it ends", DEADLINE, || Ok(process.0.try_wait()?))?;
+    ensure!(ended.success(), "{ended}");
     Ok(())
 }
