@@ -176,3 +176,25 @@ fn nothing_is_configured_while_a_version_is_on_probation() -> Result<()> {
     })?;
     configure(client, "lamp", json!({ "settings": {} })).map(drop)
 }
+
+#[test]
+fn a_setting_that_does_not_fit_the_thing_model_is_refused_and_an_unknown_one_told() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("climate", CLIMATE)?;
+    let gateway = site.start()?;
+    let client = gateway.client();
+    let low = json!({ "thing": "climate", "settings": { "samplingInterval": 1 } });
+    let problem = refused(client, 400, &low)?;
+    ensure!(problem.contains("/settings/samplingInterval") && problem.contains("minimum of 100"), "{problem}");
+    ensure!(client.value(INTERVAL)? == 200, "a refused setting counts");
+    let answer = configure(client, "climate", json!({ "settings": { "samplingIntervall": 300 } }))?;
+    ensure!(answer["unknown"] == json!(["samplingIntervall"]), "{answer}");
+    let answer = configure(client, "climate", json!({ "settings": { "samplingIntervall": null } }))?;
+    ensure!(answer["unknown"].is_null() && answer["settings"] == json!({}), "{answer}");
+    // A file that says so now does not start, and the component that is there is not to blame.
+    let site = gateway.kill()?;
+    site.thing("climate", &CLIMATE.replace("= 200", "= 1"))?;
+    let Err(error) = site.start() else { anyhow::bail!("it started") };
+    ensure!(format!("{error:#}").contains("climate.toml:9:1: `settings.samplingInterval`"), "{error:#}");
+    Ok(())
+}

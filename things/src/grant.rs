@@ -1,7 +1,8 @@
 //! Grants: which device one label of one Thing may touch, how far, and how often.
 //!
 //! A grant is what stands in a deployment's `[grants.LABEL]`. Invariant: a grant that passed [`Grant::check`] names one
-//! exact device and only limits that the bus can keep. Whether the device exists shows at first use; nothing is opened
+//! exact device and only limits that the bus can keep. What the simulated board has is known; whether a real device exists
+//! shows at first use: nothing is opened
 //! before (but for the name of a GPIO chip on a Raspberry Pi, which has two).
 
 use serde::{Deserialize, Serialize};
@@ -137,7 +138,9 @@ impl Grant {
             Self::I2c(grant) => place("bus", &grant.bus, "i2c-1"),
             Self::Spi(grant) => Err(format!("bus = {:?}: the simulated board has no SPI bus", grant.bus)),
             Self::Gpio(grant) => place("chip", &grant.chip, "gpio").and_then(|()| simulated::check_line(grant.line)),
-            Self::Pwm(grant) => place("chip", &grant.chip, "pwm-0").and_then(|()| simulated::check_channel(grant.channel)),
+            Self::Pwm(grant) => {
+                place("chip", &grant.chip, "pwm-0").and_then(|()| simulated::check_channel(grant.channel))
+            }
             Self::Sysfs(_) => Ok(()),
         }
     }

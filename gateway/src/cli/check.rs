@@ -1,10 +1,12 @@
 //! `tidegate check`: every fault of a configuration, or a summary of what would run.
 
+mod things;
+
 use std::path::PathBuf;
 
 use super::{Failure, console, serve, token};
 use crate::access::TokenFile;
-use crate::config::{Config, Tree};
+use crate::config::{Config, ConfigFaults, Tree};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -14,11 +16,22 @@ pub(super) struct Check {
     /// Where its tokens are looked for, as `serve` is told it.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Where NAME.wasm of a declaration's `handler = "NAME"` lies [default: as for `serve`].
+    #[arg(long, value_name = "DIR")]
+    handlers: Option<PathBuf>,
 }
 
 pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
-    let tree = serve::load(&arguments.config, arguments.data_dir.as_deref())?;
+    let (tree, mut faults) = serve::read_all(&arguments.config, arguments.data_dir.as_deref());
     let data_dir = serve::data_dir(arguments.data_dir.clone(), &tree.config);
+    // A gateway's file that could not be read says nothing of where its handlers are.
+    if !faults.iter().any(|fault| fault.file == arguments.config && fault.position.is_none()) {
+        let handlers = serve::handlers_dir(arguments.handlers.clone(), &tree.config);
+        let examined = things::examine(&tree, &faults, &handlers, &data_dir)?;
+        examined.doubts.iter().for_each(|doubt| console::note(format!("warning: {doubt}")));
+        faults.extend(examined.faults);
+    }
+    ConfigFaults::check(faults).map_err(|faults| serve::faults_failure(&faults))?;
     let file = token::file_of(&tree.config, &data_dir);
     console::print(summary(&tree, &access(&file)))
 }

@@ -169,8 +169,7 @@ fn configuration(arguments: &Doctor, findings: &mut Findings) -> Option<Tree> {
         Err(faults) => {
             for fault in faults.as_slice() {
                 let hint = fault.hint.clone().unwrap_or_else(|| "`tidegate check` shows all faults again".to_owned());
-                let place = fault.position.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-                findings.fail(CHECK, format!("{}{place}: {}", fault.file.display(), fault.what), hint);
+                findings.fail(CHECK, format!("{}: {}", fault.place(), fault.what), hint);
             }
             None
         }

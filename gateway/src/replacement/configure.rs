@@ -33,6 +33,8 @@ pub(crate) struct Configuration {
 pub(crate) struct NowConfigured {
     /// Over what its file says.
     pub(crate) configured: Configured,
+    /// Settings of it that the Thing Model does not have.
+    pub(crate) unknown: Vec<String>,
     /// How long the Thing took no message.
     pub(crate) pause: Duration,
 }
@@ -56,7 +58,7 @@ impl Replacement {
     /// Gives the Thing other grants and settings.
     ///
     /// # Errors
-    /// `InvalidInput` when a grant is none, its device is held or absent, or the handler does not start with the settings;
+    /// `InvalidInput` when a grant is none, its device is held or absent, a setting does not fit the Thing Model, or the handler does not start with it;
     /// `Forbidden` when it would lack what it needs; `Conflict` while a new version is on probation. Then all stays.
     pub(crate) async fn configure(&self, told: Configuration) -> Result<NowConfigured, InteractionError> {
         let _turn = self.turn()?;
@@ -76,6 +78,7 @@ impl Replacement {
             .ok_or_else(|| InteractionError::Conflict { detail: "no version of the handler is kept".to_owned() })?;
         let (component, _kept) = self.load(self.kept(digest).await?.into()).await?;
         let version = template.version(number, component).map_err(approval::refused)?;
+        let unknown = approval::fits(&template, &version.component)?;
         let now = self.outlet.description();
         let mut description =
             version.describe(now.revision + 1).map_err(|error| InteractionError::invalid(error.to_string()))?;
@@ -93,7 +96,8 @@ impl Replacement {
         let next = Box::new(Next { version, record, description, slots });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
         tracing::info!(thing = %self.thing(), ?pause, total = ?begun.elapsed(), "configured");
-        Ok(NowConfigured { configured, pause })
+        let unknown = unknown.into_iter().filter(|key| configured.settings.contains_key(key)).collect();
+        Ok(NowConfigured { configured, unknown, pause })
     }
 }
 

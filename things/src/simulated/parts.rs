@@ -198,10 +198,7 @@ impl Part {
             RELAY_LINE => Ok(Self::Relay),
             LED_LINE => Ok(Self::Led),
             BUTTON_LINE => Ok(Self::Button),
-            _ => Err(DeviceError::NoDevice {
-                place: format!("board:gpio line {line}"),
-                why: LINES.to_owned(),
-            }),
+            _ => Err(DeviceError::NoDevice { place: format!("board:gpio line {line}"), why: LINES.to_owned() }),
         }
     }
 
