@@ -42,7 +42,8 @@ pub(crate) struct Misfit {
 impl Misfit {
     /// In one sentence, which begins with the key.
     pub(crate) fn sentence(&self) -> String {
-        format!("`{}.{}`: {}", self.table, self.key, self.what)
+        // Keys and labels may be an author's: they must not look like lines of ours.
+        format!("`{}.{}`: {}", self.table, self.key.escape_debug(), self.what)
     }
 
     /// Whether it was configured, over what the Thing's file says.
@@ -88,7 +89,7 @@ pub(crate) fn grants(wants: &[Want], granted: &BTreeMap<String, Grant>) -> Vec<M
             }
             None if !want.optional && want.kind != WantKind::Things => {
                 let what = format!("the handler wants it ({kind}), and it is not granted");
-                let hint = format!("add a table `[grants.{label}]` with `kind = \"{kind}\"`");
+                let hint = format!("add a table `[grants.{}]` with `kind = \"{kind}\"`", label.escape_debug());
                 misfits.push(misfit(label, what, hint, true));
             }
             Some(_) | None => {}
@@ -145,10 +146,11 @@ fn unknown(name: &str, properties: Option<&Map<String, Value>>) -> Misfit {
 /// The name that was meant, or those that there are.
 fn meant(name: &str, known: &[&str], none: &str) -> String {
     match (nearest(name, known.iter().copied()), known) {
-        (Some(near), _) => format!("did you mean `{near}`?"),
+        (Some(near), _) => format!("did you mean `{}`?", near.escape_debug()),
         (None, []) => none.to_owned(),
         (None, known) => {
-            let names: Vec<String> = known.iter().take(NAMES_MAX).map(|name| format!("`{name}`")).collect();
+            let names: Vec<String> =
+                known.iter().take(NAMES_MAX).map(|name| format!("`{}`", name.escape_debug())).collect();
             format!("it has {}", names.join(", "))
         }
     }
@@ -182,7 +184,7 @@ mod tests {
             "samplingInterval": { "type": "integer", "minimum": 100, "title": "x" }, "value": { "type": "number" } } });
         let of = |set: Value| settings(&model, &map(set));
         assert_eq!(of(json!({ "samplingInterval": 100 })), []);
-        let found = of(json!({ "samplingInterval": 1, "samplingIntervall": 500, "address": 119 }));
+        let found = of(json!({ "address": 119, "samplingInterval": 1, "samplingIntervall": 500 }));
         let shown: Vec<_> = found.iter().map(|misfit| (misfit.key.as_str(), misfit.is_refused)).collect();
         assert_eq!(shown, [("address", false), ("samplingInterval", true), ("samplingIntervall", false)]);
         assert_eq!(found[0].hint, "it has `samplingInterval`, `value`");
