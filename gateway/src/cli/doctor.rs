@@ -131,7 +131,7 @@ pub(super) fn doctor(arguments: &Doctor) -> Result<(), Failure> {
 async fn examine(arguments: &Doctor) -> Result<Findings, Failure> {
     let mut findings = Findings::default();
     let tree = configuration(arguments, &mut findings);
-    let running = running::ask(&arguments.gateway, tree.as_ref(), &mut findings).await?;
+    let running = running::ask(&arguments.gateway, (tree.as_ref(), arguments.config.is_some()), &mut findings).await?;
     if let Some(tree) = &tree {
         let data = serve::data_dir(arguments.data_dir.clone(), &tree.config);
         access(tree, &data, &mut findings);

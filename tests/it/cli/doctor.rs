@@ -92,6 +92,21 @@ fn everything_that_is_wrong_is_a_line_with_what_to_do() -> Result<()> {
 }
 
 #[test]
+fn the_gateway_of_a_named_configuration_is_asked_and_its_address_said() -> Result<()> {
+    let own = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let site = Site::new()?;
+    site.configure(&format!("listen = \"{own}\"\n[board]\nsimulated = true\n"))?;
+    let other = super::gateway()?;
+    let other_url = format!("http://{}", other.client().address());
+    let said = doctor(&site, &["--json"])?.of(&other).run()?;
+    found(&said, "gateway", "warn", &format!("none answers at http://{own}"))?;
+    let said = doctor(&site, &["--json", "--gateway", &other_url])?.run()?;
+    found(&said, "gateway", "ok", &format!("it runs at {other_url} "))?;
+    let said = CommandLine::new(&["doctor", "--json"])?.of(&other).run()?;
+    found(&said, "gateway", "ok", &format!("it runs at {other_url} "))
+}
+
+#[test]
 fn a_gateway_that_is_not_well_is_told_with_its_thing() -> Result<()> {
     let site = Site::new()?;
     site.thing("lab", &format!("{}[settings]\nmisbehave = \"start:trap\"\n", site::LABORATORY))?;

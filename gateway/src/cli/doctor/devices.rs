@@ -27,9 +27,10 @@ pub(super) fn handlers(tree: &Tree, folder: &Path, findings: &mut Findings) {
         let read = File::open(&file).and_then(|mut opened| opened.read_exact(&mut begin));
         let (what, todo) = match read {
             Ok(()) if begin == COMPONENT => continue,
-            Ok(()) => {
-                ("is no component".to_owned(), "`cargo xtask handlers` makes one; a core module is none".to_owned())
-            }
+            Ok(()) => (
+                "is no component".to_owned(),
+                "`tidegate build` makes one of a handler's crate; a core module is none".to_owned(),
+            ),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 ("is not there".to_owned(), format!("build or copy it to {}", folder.display()))
             }
