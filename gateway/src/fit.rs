@@ -174,24 +174,20 @@ mod tests {
 
     use super::*;
 
-    fn map(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
-    }
-
     #[test]
     fn a_setting_that_contradicts_its_property_is_refused_and_an_unknown_one_told() {
         let model = json!({ "properties": {
             "samplingInterval": { "type": "integer", "minimum": 100, "title": "x" }, "value": { "type": "number" } } });
-        let of = |set: Value| settings(&model, &map(set));
-        assert_eq!(of(json!({ "samplingInterval": 100 })), []);
-        let found = of(json!({ "address": 119, "samplingInterval": 1, "samplingIntervall": 500 }));
+        let of = |set: &Value| settings(&model, set.as_object().unwrap());
+        assert_eq!(of(&json!({ "samplingInterval": 100 })), []);
+        let found = of(&json!({ "address": 119, "samplingInterval": 1, "samplingIntervall": 500 }));
         let shown: Vec<_> = found.iter().map(|misfit| (misfit.key.as_str(), misfit.is_refused)).collect();
         assert_eq!(shown, [("address", false), ("samplingInterval", true), ("samplingIntervall", false)]);
         assert_eq!(found[0].hint, "it has `samplingInterval`, `value`");
         assert!(found[1].sentence().starts_with("`settings.samplingInterval`: "), "{:?}", found[1]);
         assert!(found[1].hint.ends_with(r#"is {"type":"integer","minimum":100}"#), "{:?}", found[1]);
         assert_eq!(found[2].hint, "did you mean `samplingInterval`?");
-        assert_eq!(of(json!({ "samplingInterval": "often" }))[0].field_error().field, "/settings/samplingInterval");
+        assert_eq!(of(&json!({ "samplingInterval": "often" }))[0].field_error().field, "/settings/samplingInterval");
     }
 
     #[test]

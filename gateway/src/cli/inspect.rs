@@ -14,6 +14,9 @@ use crate::{
     names::ThingId,
 };
 
+/// What to do about a file that is no handler.
+pub(super) const HOW_TO_BUILD: &str = "`tidegate build` makes a component, NAME.wasm, of a handler's crate";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Inspect {
     /// The component (.wasm)
@@ -48,9 +51,7 @@ pub(super) fn admit(engine: &HandlerEngine, bytes: &[u8]) -> Result<HandlerCompo
         let failure = Failure::caused(Exit::Failed, "this is no handler that the gateway would take", &error);
         match contract_hint(&failure.causes) {
             Some(hint) => failure.with_hint(hint),
-            None => failure.with_hint(
-                "`tidegate build` makes a component of a crate of your own, `cargo xtask handlers` of this project's",
-            ),
+            None => failure.with_hint(HOW_TO_BUILD),
         }
     })?;
     describe(&component)?;

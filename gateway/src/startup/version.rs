@@ -96,7 +96,7 @@ pub(super) async fn choose(parts: &Parts, fitting: &Fitting<'_>, record: ThingRe
                 tracing::error!(thing = %record.name, handler, error, "the folder's component was refused; the kept version serves");
                 Ok(Chosen { record, refused: Some((Some(digest), error)) })
             }
-            Err(error) => Err(format!("its handler `{handler}` was refused: {error}")),
+            Err(error) => Err(format!("its handler `{handler}` cannot serve it so: {error}")),
         },
         (FolderChoice::Note, digest, _) => {
             commit(parts, ThingRecord { folder_digest_seen: digest, ..record }, false).await.map(Chosen::from)
