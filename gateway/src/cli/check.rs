@@ -2,6 +2,8 @@
 
 mod things;
 
+pub(super) use things::examine;
+
 use std::path::PathBuf;
 
 use super::{Failure, console, serve, token};
@@ -27,7 +29,7 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     // A gateway's file that could not be read says nothing of where its handlers are.
     if !faults.iter().any(|fault| fault.file == arguments.config && fault.position.is_none()) {
         let handlers = serve::handlers_dir(arguments.handlers.clone(), &tree.config);
-        let examined = things::examine(&tree, &faults, &handlers, &data_dir)?;
+        let examined = examine(&tree, &faults, &handlers, &data_dir)?;
         examined.doubts.iter().for_each(|doubt| console::note(format!("warning: {doubt}")));
         faults.extend(examined.faults);
     }

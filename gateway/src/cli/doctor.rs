@@ -135,7 +135,8 @@ async fn examine(arguments: &Doctor) -> Result<Findings, Failure> {
     if let Some(tree) = &tree {
         let data = serve::data_dir(arguments.data_dir.clone(), &tree.config);
         access(tree, &data, &mut findings);
-        devices::handlers(tree, &serve::handlers_dir(arguments.handlers.clone(), &tree.config), &mut findings);
+        let handlers = serve::handlers_dir(arguments.handlers.clone(), &tree.config);
+        devices::handlers(tree, &handlers, &data, &mut findings)?;
         devices::grants(tree, &mut findings);
         machine::store(&data, &running, &mut findings);
         network::ports(tree, &running, &mut findings);

@@ -73,8 +73,8 @@ fn everything_that_is_wrong_is_a_line_with_what_to_do() -> Result<()> {
     site.thing("cold", &site::CLIMATE.replace("board:i2c-1", "/dev/i2c-99"))?;
     let said = doctor(&site, &["--json", "--timeout", "1"])?.run()?.expect(1)?;
     for (check, what) in [
-        ("handlers", "relay.wasm is not there"),
-        ("handlers", "fake.wasm is no component"),
+        ("handlers", "there is no relay.wasm in "),
+        ("handlers", "fake.wasm is refused"),
         ("devices", "cold, grant sensor: /dev/i2c-99 is not there"),
         ("store", "damaged"),
         ("ports", "is taken by another program"),

@@ -1,7 +1,7 @@
 //! What a start would refuse of the declared Things, found without starting them: handlers that are not there or are none,
 //! grants and settings that do not fit them.
 //!
-//! It follows a start (`startup/version.rs`) by the same rules, and writes nothing. A store that a running gateway holds is
+//! It follows a start (`startup/version.rs`) by the same rules, and changes nothing that is kept. A store that a running gateway holds is
 //! not looked into: what may be in there is a doubt then, and no fault.
 
 use std::{collections::BTreeMap, path::Path};
@@ -14,21 +14,21 @@ use crate::{
     fit,
     names::ComponentDigest,
     repository::Repository,
-    store::{Configured, FolderChoice, Store, ThingRecord, choose_folder, import_declared},
+    store::{Configured, FolderChoice, Store, StoreError, ThingRecord, choose_folder, import_declared},
 };
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Examined {
+pub(in crate::cli) struct Examined {
     /// The gateway would not start.
-    pub(super) faults: Vec<ConfigFault>,
+    pub(in crate::cli) faults: Vec<ConfigFault>,
     /// It would, but perhaps not as meant.
-    pub(super) doubts: Vec<ConfigFault>,
+    pub(in crate::cli) doubts: Vec<ConfigFault>,
 }
 
 /// What a gateway has kept.
 enum Kept {
-    /// Nothing yet.
+    /// Nothing yet, or nothing that can be read by anybody.
     Nothing,
     Store(Store),
     /// A gateway holds it, or this user may not read it.
@@ -52,7 +52,12 @@ struct Examination<'a> {
 ///
 /// # Errors
 /// When this machine cannot compile handlers.
-pub(super) fn examine(tree: &Tree, faults: &[ConfigFault], handlers: &Path, data: &Path) -> Result<Examined, Failure> {
+pub(in crate::cli) fn examine(
+    tree: &Tree,
+    faults: &[ConfigFault],
+    handlers: &Path,
+    data: &Path,
+) -> Result<Examined, Failure> {
     if tree.declarations.is_empty() {
         return Ok(Examined::default());
     }
@@ -73,7 +78,11 @@ pub(super) fn examine(tree: &Tree, faults: &[ConfigFault], handlers: &Path, data
 /// Opening makes files where there are none: only what a gateway has made before is looked into.
 fn kept(data: &Path) -> Kept {
     match ["state.redb", "lock"].map(|file| data.join(file).try_exists()) {
-        [Ok(true), Ok(true)] => Store::open(data).map_or(Kept::Unseen, Kept::Store),
+        [Ok(true), Ok(true)] => match Store::open(data) {
+            Ok(store) => Kept::Store(store),
+            Err(StoreError::Damaged { .. }) => Kept::Nothing,
+            Err(_) => Kept::Unseen,
+        },
         [Err(_), _] | [_, Err(_)] => Kept::Unseen,
         _ => Kept::Nothing,
     }
