@@ -4,7 +4,7 @@ mod things;
 
 pub(super) use things::examine;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Failure, console, serve, token};
 use crate::access::TokenFile;
@@ -35,17 +35,18 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     }
     ConfigFaults::check(faults).map_err(|faults| serve::faults_failure(&faults))?;
     let file = token::file_of(&tree.config, &data_dir);
-    console::print(summary(&tree, &access(&file)))
+    console::print(summary(&tree, &access(&file, Some(&arguments.config))))
 }
 
-/// One line on who may ask.
-pub(super) fn access(file: &TokenFile) -> String {
+/// One line on who may ask, for the configuration of that file.
+pub(super) fn access(file: &TokenFile, config: Option<&Path>) -> String {
     let path = file.path().display();
+    let named = config.map(|config| format!(" --config {}", config.display())).unwrap_or_default();
     match file.tokens().map(|tokens| tokens.map_or(0, |tokens| tokens.len())) {
         Err(error) => format!("Access: cannot be said, {path} {error}."),
         Ok(0) => format!(
             "Access: open to every program and user of this machine, and to nobody else: there is no token in {path} \
-             (`tidegate token new`)."
+             (`tidegate token new{named}`)."
         ),
         Ok(1) => format!("Access: every request needs the token of {path}."),
         Ok(tokens) => format!("Access: every request needs one of the {tokens} tokens of {path}."),
@@ -92,8 +93,6 @@ fn mqtt(config: &Config) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::config::parse_tree;
 
@@ -104,9 +103,9 @@ mod tests {
         let tree = parse_tree((Path::new("t.toml"), ""), &things).unwrap();
         let expected = "The configuration is sound: Tidegate would listen on 127.0.0.1:8080.\n\
                         Access: open to every program and user of this machine, and to nobody else: there is no token in \
-                        /d/token (`tidegate token new`).\nThere is no MQTT: neither an endpoint nor a broker is named.\n2 Things:\n  \
+                        /d/token (`tidegate token new --config /d/t.toml`).\nThere is no MQTT: neither an endpoint nor a broker is named.\n2 Things:\n  \
                         lamp         relay.wasm, a\n  x-long-name  relay.wasm, nothing granted";
-        let access = access(&TokenFile::at("/d/token".into()));
+        let access = access(&TokenFile::at("/d/token".into()), Some(Path::new("/d/t.toml")));
         assert_eq!(summary(&tree, &access), expected);
     }
 

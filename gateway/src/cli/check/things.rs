@@ -1,8 +1,8 @@
 //! What a start would refuse of the declared Things, found without starting them: handlers that are not there or are none,
 //! grants and settings that do not fit them.
 //!
-//! It follows a start (`startup/version.rs`) by the same rules, and changes nothing that is kept. A store that a running gateway holds is
-//! not looked into: what may be in there is a doubt then, and no fault.
+//! It follows a start (`startup/version.rs`) by the same rules, and changes nothing that is kept. A store that a running
+//! gateway holds is not looked into: what may be in there is a doubt then, and no fault.
 
 use std::{collections::BTreeMap, path::Path};
 
