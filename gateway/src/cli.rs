@@ -26,6 +26,7 @@ mod table;
 mod terminal;
 mod thing;
 mod token;
+pub mod usage;
 mod value;
 
 use clap::{Parser, Subcommand};
@@ -62,7 +63,7 @@ enum Command {
     Serve(serve::Serve),
     /// Run a gateway that needs no configuration: this machine as a Thing, and a simulated Raspberry Pi board.
     ///
-    /// Writes nothing outside its data directory, and prints five lines to try.
+    /// Writes nothing outside its data directory, and prints commands to try.
     Demo(demo::Demo),
     /// Read a configuration and print every fault in it, or what would run.
     Check(check::Check),

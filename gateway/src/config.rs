@@ -20,7 +20,7 @@ pub use declaration::{Declaration, GRANTS_MAX, SETTINGS_BYTES_MAX, ThingLimits};
 pub(crate) use fault::nearest;
 pub use fault::{ConfigFault, ConfigFaults};
 pub use gateway_file::check_listen;
-pub use load::{FILE_BYTES_MAX, THING_FILES_MAX, Tree, load, parse_declaration, parse_tree};
+pub use load::{FILE_BYTES_MAX, THING_FILES_MAX, Tree, load, load_all, parse_declaration, parse_tree};
 
 /// Everything that the files say. [`Config::default`] is the configuration of an empty file.
 #[derive(Debug, Clone, PartialEq)]

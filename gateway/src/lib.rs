@@ -13,6 +13,7 @@ pub mod crash_point;
 mod descriptors;
 mod directory;
 pub mod exposed_thing;
+mod fit;
 pub mod fuzzing;
 pub mod gateway;
 pub mod interaction;

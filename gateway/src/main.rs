@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tidegate::cli::{Cli, console};
+use tidegate::cli::{Cli, console, usage};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error, std::env::args_os()),
+    };
     match cli.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -234,11 +234,16 @@ impl Replacement {
         loaded
     }
 
-    /// The description of a new version, where it is another one. Off the async runtime: its author decides how large a model
-    /// and its schemas are.
+    /// The description of a new version, where it is another one, once the Thing's settings fit it. Off the async runtime:
+    /// its author decides how large a model and its schemas are.
     async fn describe(&self, approval: Approval, version: &Version) -> Result<Option<Description>, InteractionError> {
-        let (now, version) = (self.outlet.description(), version.clone());
-        let described = tokio::task::spawn_blocking(move || approval.describes(&now, &version)).await;
+        let (now, version, template) = (self.outlet.description(), version.clone(), self.template.load_full());
+        let described = tokio::task::spawn_blocking(move || {
+            let description = approval.describes(&now, &version)?;
+            approval::fits(&template, &version.component)?;
+            Ok(description)
+        })
+        .await;
         described.unwrap_or_else(|error| {
             Err(InteractionError::Storage { detail: format!("describing it stopped: {error}") })
         })

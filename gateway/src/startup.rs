@@ -33,7 +33,7 @@ use crate::exposed_thing::outlet::Outlet;
 use crate::exposed_thing::{Description, ExposedThing, description};
 use crate::replacement::{Replaceable, Replacement, VersionTemplate};
 use crate::store::{Batch, ThingRecord, import_declared};
-use version::Chosen;
+use version::{Chosen, Fitting};
 
 /// Signals that may wait for a Thing's task.
 const SIGNALS_MAX: usize = 64;
@@ -68,10 +68,12 @@ pub(crate) async fn start_thing(parts: &Parts, as_in_the_file: &Declaration) -> 
     CrashPoint::StartImported.pass();
     let (signals, heard) = mpsc::channel(SIGNALS_MAX);
     let template = VersionTemplate::new(declaration, record.id.clone(), slots.clone(), signals, clock);
-    let Chosen { record, refused } = version::choose(parts, &template, &declaration.handler, record).await?;
+    let fitting = Fitting { template: &template, declaration, configured: record.configured.clone() };
+    let Chosen { record, refused } = version::choose(parts, &fitting, record).await?;
     let current = record.current().cloned().ok_or("no version of the handler is kept")?;
-    let current = version::load(parts, &template, &current).await?;
-    let canary = canary(parts, &template, &record).await;
+    let current = version::load(parts, &fitting, &current).await?;
+    fitting.warn(&current);
+    let canary = canary(parts, &fitting, &record).await;
     let declaration = as_in_the_file.clone();
     let thing = Beginning { record, declaration, version: current, canary, template: Arc::new(template), slots };
     let started = run(parts, thing, heard)?;
@@ -162,9 +164,9 @@ async fn import(parts: &Parts, declaration: &Declaration) -> Result<ThingRecord,
 }
 
 /// A canary that was under way when the gateway stopped goes on.
-async fn canary(parts: &Parts, template: &VersionTemplate, record: &ThingRecord) -> Option<Canary> {
+async fn canary(parts: &Parts, fitting: &Fitting<'_>, record: &ThingRecord) -> Option<Canary> {
     let kept = record.canary.as_ref()?;
-    let previous = version::load(parts, template, record.version(kept.previous)?).await.ok()?;
+    let previous = version::load(parts, fitting, record.version(kept.previous)?).await.ok()?;
     Some(Canary::resume(kept, previous))
 }
 

@@ -50,7 +50,9 @@ fn unauthorized(answer: Response) -> Result<Response> {
 fn without_a_token_it_is_open_and_says_so() -> Result<()> {
     let site = site()?;
     let (config, data_dir) = (site.config(), site.data_dir());
-    let check = ["check", "--config", &config.to_string_lossy(), "--data-dir", &data_dir.to_string_lossy()];
+    let handlers = site.handlers().to_string_lossy().into_owned();
+    let place = ["--config", &config.to_string_lossy(), "--data-dir", &data_dir.to_string_lossy()];
+    let check = [&["check", "--handlers", &handlers][..], &place].concat();
     let said = String::from_utf8(gateway::run(&check)?.stdout)?;
     ensure!(said.contains("Access: open") && said.contains("tidegate token new"), "{said}");
     let gateway = site.start()?;
@@ -172,9 +174,10 @@ fn listening_elsewhere_needs_a_token_whose_file_is_private() -> Result<()> {
     let site = site()?;
     site.configure("[board]\nsimulated = true\n[mqtt]\nlisten = \"0.0.0.0:0\"\n")?;
     let (config, data_dir) = (site.config(), site.data_dir());
+    let handlers = site.handlers().to_string_lossy().into_owned();
     let check = || -> Result<(Option<i32>, String)> {
-        let place = ["check", "--config", &config.to_string_lossy(), "--data-dir", &data_dir.to_string_lossy()];
-        let output = gateway::run(&place)?;
+        let place = ["--config", &config.to_string_lossy(), "--data-dir", &data_dir.to_string_lossy()];
+        let output = gateway::run(&[&["check", "--handlers", &handlers][..], &place].concat())?;
         Ok((output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
     };
     let (code, said) = check()?;

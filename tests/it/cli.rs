@@ -1,5 +1,6 @@
 //! The command line: the program itself against a real gateway, as a person and as a script use it.
 
+mod check;
 mod doctor;
 mod failures;
 mod handlers;

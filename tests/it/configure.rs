@@ -204,3 +204,25 @@ fn what_the_version_before_could_not_serve_with_waits_for_the_end_of_a_probation
     ensure!(board(client)?["led"]["duty"] == 65_535, "nothing was taken away");
     Ok(())
 }
+
+#[test]
+fn a_setting_that_does_not_fit_the_thing_model_is_refused_and_an_unknown_one_told() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("climate", CLIMATE)?;
+    let gateway = site.start()?;
+    let client = gateway.client();
+    let low = json!({ "thing": "climate", "settings": { "samplingInterval": 1 } });
+    let problem = refused(client, 400, &low)?;
+    ensure!(problem.contains("/settings/samplingInterval") && problem.contains("minimum of 100"), "{problem}");
+    ensure!(client.value(INTERVAL)? == 200, "a refused setting counts");
+    let answer = configure(client, "climate", json!({ "settings": { "samplingIntervall": 300 } }))?;
+    ensure!(answer["unknown"] == json!(["samplingIntervall"]), "{answer}");
+    let answer = configure(client, "climate", json!({ "settings": { "samplingIntervall": null } }))?;
+    ensure!(answer["unknown"].is_null() && answer["settings"] == json!({}), "{answer}");
+    // A file that says so now does not start, and the component that is there is not to blame.
+    let site = gateway.kill()?;
+    site.thing("climate", &CLIMATE.replace("= 200", "= 1"))?;
+    let Err(error) = site.start() else { anyhow::bail!("it started") };
+    ensure!(format!("{error:#}").contains("climate.toml:9:1: `settings.samplingInterval`"), "{error:#}");
+    Ok(())
+}

@@ -177,7 +177,13 @@ fn what_does_not_fit_is_said_with_a_hint() -> Result<()> {
     let here = |arguments: &[&str]| -> Result<Output> { Ok(Desk::tidegate(&handler, arguments)?.output()?) };
     let declaration = handler.join("things.d").join(NAME).with_extension("toml");
     edit(&declaration, "[grants.source]", "[grants.sorce]")?;
-    fails(&here(&["build"])?, 3, "is granted `sorce`", "`source`")?;
+    let misspelt = here(&["build"])?;
+    fails(&misspelt, 3, "the component was built; 1 fault", "mend the declarations in things.d/")?;
+    let said = String::from_utf8_lossy(&misspelt.stderr);
+    ensure!(
+        said.contains("`grants.source`: the handler wants it") && said.contains("did you mean `source`?"),
+        "{said}"
+    );
     edit(&declaration, "[grants.sorce]", "[grants.source]")?;
     let gateway = serving(&desk)?;
     let url = format!("http://{}", gateway.client().address());

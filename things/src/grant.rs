@@ -1,10 +1,13 @@
 //! Grants: which device one label of one Thing may touch, how far, and how often.
 //!
 //! A grant is what stands in a deployment's `[grants.LABEL]`. Invariant: a grant that passed [`Grant::check`] names one
-//! exact device and only limits that the bus can keep. Whether the device exists shows at first use; nothing is opened
+//! exact device and only limits that the bus can keep. What the simulated board has is known; whether a real device exists
+//! shows at first use: nothing is opened
 //! before (but for the name of a GPIO chip on a Raspberry Pi, which has two).
 
 use serde::{Deserialize, Serialize};
+
+use crate::simulated;
 
 mod files;
 mod i2c;
@@ -114,9 +117,31 @@ impl Grant {
             Self::Pwm(grant) => grant.check(),
             Self::Sysfs(grant) => grant.check(),
         }?;
+        if self.is_simulated() {
+            self.check_on_board()?;
+        }
         match self.hz_max() {
             Some(hz) if hz == 0 || hz > HZ_MAX => Err(format!("hz-max = {hz}: between 1 and {HZ_MAX}")),
             _ => Ok(()),
+        }
+    }
+
+    /// The board's buses, lines and channels are known. Any address may be asked on its I2C bus, as on a real one.
+    fn check_on_board(&self) -> Result<(), String> {
+        let place = |key: &str, place: &str, there: &str| {
+            if place.strip_prefix(BOARD) == Some(there) {
+                return Ok(());
+            }
+            Err(format!("{key} = {place:?}: for this kind the simulated board has \"{BOARD}{there}\""))
+        };
+        match self {
+            Self::I2c(grant) => place("bus", &grant.bus, "i2c-1"),
+            Self::Spi(grant) => Err(format!("bus = {:?}: the simulated board has no SPI bus", grant.bus)),
+            Self::Gpio(grant) => place("chip", &grant.chip, "gpio").and_then(|()| simulated::check_line(grant.line)),
+            Self::Pwm(grant) => {
+                place("chip", &grant.chip, "pwm-0").and_then(|()| simulated::check_channel(grant.channel))
+            }
+            Self::Sysfs(_) => Ok(()),
         }
     }
 

@@ -238,6 +238,18 @@ impl Board {
     }
 }
 
+/// # Errors
+/// When nothing of the board is on this line.
+pub(crate) fn check_line(line: u32) -> Result<(), String> {
+    Part::on_line(line).map(drop).map_err(|_| format!("line = {line}: {}", parts::LINES))
+}
+
+/// # Errors
+/// When nothing of the board is on this channel.
+pub(crate) fn check_channel(channel: u8) -> Result<(), String> {
+    Part::on_channel(channel).map(drop).map_err(|_| format!("channel = {channel}: {}", parts::CHANNELS))
+}
+
 /// A thread for something that lasts.
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), BoardError> {
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);

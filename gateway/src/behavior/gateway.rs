@@ -222,12 +222,15 @@ impl GatewayBehavior {
         let configuring = tokio::spawn(async move { replacement.configure(told).await });
         let stopped = |error: tokio::task::JoinError| InteractionError::Storage { detail: error.to_string() };
         let now = configuring.await.map_err(stopped)??;
-        let output = serde_json::json!({
+        let mut output = serde_json::json!({
             "thing": thing,
             "grants": now.configured.grants,
             "settings": now.configured.settings,
             "pause": (now.pause.as_secs_f64() * 1e6).round() / 1e3,
         });
+        if !now.unknown.is_empty() {
+            output["unknown"] = now.unknown.into();
+        }
         Ok(Some(Value::Json(output.to_string())))
     }
 }

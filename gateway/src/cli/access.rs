@@ -12,10 +12,15 @@ use std::{
 use clap::Args;
 use hyper::{Uri, header::HeaderValue};
 
-use super::{Exit, Failure, console, consumer::Consumer};
+use super::{
+    Exit, Failure, console,
+    consumer::{Consumer, Found},
+};
 
 /// Where a gateway listens that was not told otherwise.
 const GATEWAY: &str = "http://127.0.0.1:8080";
+/// Another one, for a whole session.
+const GATEWAY_VARIABLE: &str = "TIDEGATE_GATEWAY";
 /// The token itself, for those who keep secrets in the environment.
 const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
 /// Longest token file that is read, in bytes.
@@ -25,8 +30,9 @@ const TOKEN_BYTES_MAX: u64 = 4_096;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Gateway")]
 pub(super) struct GatewayArgs {
-    /// Address of the gateway, such as `http://127.0.0.1:8080`, which is also what is meant without it
-    #[arg(long, value_name = "URL", env = "TIDEGATE_GATEWAY")]
+    /// Address of the gateway, which the environment's `TIDEGATE_GATEWAY` may name too; else `http://127.0.0.1:8080`
+    // The environment is read later: a command may have to know who named the gateway.
+    #[arg(long, value_name = "URL")]
     pub(super) gateway: Option<String>,
     /// File whose first line is the access token; the environment's `TIDEGATE_TOKEN` may hold the token itself
     #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE")]
@@ -36,16 +42,44 @@ pub(super) struct GatewayArgs {
     pub(super) timeout: u64,
 }
 
+/// What a command takes that shows something of a gateway.
+#[derive(Debug, Args)]
+pub(super) struct Listing {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) gateway: GatewayArgs,
+}
+
+/// What a command takes that is about one Thing and no more.
+#[derive(Debug, Args)]
+pub(super) struct OfThing {
+    /// Name, id or title of the Thing
+    pub(super) thing: String,
+    #[command(flatten)]
+    pub(super) listing: Listing,
+}
+
+impl OfThing {
+    /// A Consumer of the gateway, and the Thing as it describes itself.
+    pub(super) async fn find(&self) -> Result<(Consumer, Found), Failure> {
+        let consumer = self.listing.gateway.consumer()?;
+        let found = consumer.thing(&self.thing).await?;
+        Ok((consumer, found))
+    }
+}
+
 impl GatewayArgs {
-    /// Whether a gateway was named; an empty variable of the environment names none.
-    pub(super) fn is_named(&self) -> bool {
-        self.gateway.as_deref().is_some_and(|gateway| !gateway.is_empty())
+    /// The gateway that was named, on the command line or else in the environment; an empty name names none.
+    pub(super) fn named(&self) -> Option<String> {
+        let named = self.gateway.clone().or_else(|| std::env::var(GATEWAY_VARIABLE).ok());
+        named.filter(|gateway| !gateway.is_empty())
     }
 
     /// A Consumer of the named gateway, or of the one that is usually on this machine.
     pub(super) fn consumer(&self) -> Result<Consumer, Failure> {
-        let named = self.gateway.as_deref().filter(|gateway| !gateway.is_empty());
-        let gateway = parse(named.unwrap_or(GATEWAY))?;
+        let gateway = parse(self.named().as_deref().unwrap_or(GATEWAY))?;
         Ok(Consumer::new(gateway, self.token()?, Duration::from_secs(self.timeout.max(1))))
     }
 

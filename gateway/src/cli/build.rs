@@ -3,16 +3,17 @@
 //! Compiling is `handler-build`'s part, admission the gateway's own: what is refused here would be refused by `push`. What
 //! the declarations in the crate's `things.d/` grant is held against what the component wants.
 
-use std::{
-    fmt::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use handler_build::{BuildRequest, Built, Sources};
+use handler_host::HandlerComponent;
 
 use super::{Exit, Failure, console, inspect, serve};
-use crate::config::{self, Budgets, Declaration};
+use crate::{
+    config::{self, Budgets, ConfigFault, ConfigFaults, Declaration},
+    fit,
+};
 
 /// Where `NAME.wasm` goes, below the crate: the `handlers-dir` of its `tidegate.toml`.
 const OUT: &str = "target/handlers";
@@ -37,17 +38,13 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     let mut rows = vec![("component".to_owned(), built.component.display().to_string())];
     rows.extend(inspect::rows_of(&inspected));
     console::print(console::table(&rows))?;
-    let misfits = misfits(&sources, &inspected)?;
-    misfits.iter().for_each(console::report);
-    match misfits.len() {
-        0 => Ok(()),
-        count => {
-            Err(Failure::new(Exit::Configuration, format!("the component was built; {count} misfits in things.d/"))
-                .with_hint(
-                    "mend the declarations, and build again; the gateway would not start with them, or not as meant",
-                ))
-        }
-    }
+    let (faults, doubts): (Vec<_>, Vec<_>) =
+        misfits(&sources, &inspected)?.into_iter().partition(|(is_refused, _)| *is_refused);
+    doubts.iter().for_each(|(_, doubt)| console::note(format!("warning: {doubt}")));
+    ConfigFaults::check(faults.into_iter().map(|(_, fault)| fault).collect()).map_err(|faults| {
+        Failure::new(Exit::Configuration, format!("the component was built; {faults}"))
+            .with_hint("mend the declarations in things.d/, and build again: the gateway would not start with them")
+    })
 }
 
 /// The crate in `folder`.
@@ -79,43 +76,17 @@ fn failure(error: &anyhow::Error) -> Failure {
     Failure { causes, hint, ..Failure::new(Exit::Failed, what) }
 }
 
-/// What does not fit between the declarations beside the crate and what the component wants.
-fn misfits(sources: &Sources, component: &handler_host::HandlerComponent) -> Result<Vec<Failure>, Failure> {
+/// What does not fit between the declarations beside the crate and the component.
+fn misfits(sources: &Sources, component: &HandlerComponent) -> Result<Vec<(bool, ConfigFault)>, Failure> {
     let mut misfits = Vec::new();
     for declaration in declarations(sources)? {
-        let thing = &declaration.name;
-        let mut warn = |what: String, hint: String| misfits.push(Failure::new(Exit::Failed, what).with_hint(hint));
-        let wants = component.wants();
-        let labels: Vec<&str> = wants.iter().map(|want| want.label.as_str()).collect();
-        for label in declaration.grants.keys().filter(|label| !labels.contains(&label.as_str())) {
-            let hint = match labels[..] {
-                [] => "the Thing Model wants nothing (`tidegate:wants`): take the grant away, or want it".to_owned(),
-                _ => format!("the Thing Model wants {} (`tidegate:wants`)", quoted(&labels)),
-            };
-            warn(format!("things.d: `{thing}` is granted `{label}`, which the handler does not want"), hint);
-        }
-        for want in wants.iter().filter(|want| !want.optional && !declaration.grants.contains_key(&want.label)) {
-            let label = &want.label;
-            let what = format!("things.d: `{thing}` is not granted `{label}`, which the handler wants");
-            warn(what, format!("add a table `[grants.{label}]` to its declaration; {}", want.description));
-        }
-        let model = component.model_json();
-        for name in declaration.settings.keys().filter(|name| model["properties"].get(name.as_str()).is_none()) {
-            let hint = "a setting that consumers can see and change is a property of the same name".to_owned();
-            warn(format!("things.d: the setting `{name}` of `{thing}` is no property of the Thing Model"), hint);
-        }
+        let found = fit::misfits(component, &declaration.grants, &declaration.settings).into_iter();
+        misfits.extend(found.map(|misfit| {
+            let fault = declaration.fault_at(&[misfit.table, &misfit.key], &misfit.sentence(), &misfit.hint);
+            (misfit.is_refused, fault)
+        }));
     }
     Ok(misfits)
-}
-
-fn quoted(labels: &[&str]) -> String {
-    let mut text = String::new();
-    for label in labels {
-        let separator = if text.is_empty() { "" } else { ", " };
-        // Writing to a String cannot fail.
-        let _written = write!(text, "{separator}`{label}`");
-    }
-    text
 }
 
 /// The declarations in `things.d/` of the crate that use this handler.

@@ -1,10 +1,14 @@
 //! `tidegate check`: every fault of a configuration, or a summary of what would run.
 
-use std::path::PathBuf;
+mod things;
+
+pub(super) use things::examine;
+
+use std::path::{Path, PathBuf};
 
 use super::{Failure, console, serve, token};
 use crate::access::TokenFile;
-use crate::config::{Config, Tree};
+use crate::config::{Config, ConfigFaults, Tree};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -14,23 +18,35 @@ pub(super) struct Check {
     /// Where its tokens are looked for, as `serve` is told it.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Where NAME.wasm of a declaration's `handler = "NAME"` lies [default: as for `serve`].
+    #[arg(long, value_name = "DIR")]
+    handlers: Option<PathBuf>,
 }
 
 pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
-    let tree = serve::load(&arguments.config, arguments.data_dir.as_deref())?;
+    let (tree, mut faults) = serve::read_all(&arguments.config, arguments.data_dir.as_deref());
     let data_dir = serve::data_dir(arguments.data_dir.clone(), &tree.config);
+    // A gateway's file that could not be read says nothing of where its handlers are.
+    if !faults.iter().any(|fault| fault.file == arguments.config && fault.position.is_none()) {
+        let handlers = serve::handlers_dir(arguments.handlers.clone(), &tree.config);
+        let examined = examine(&tree, &faults, &handlers, &data_dir)?;
+        examined.doubts.iter().for_each(|doubt| console::note(format!("warning: {doubt}")));
+        faults.extend(examined.faults);
+    }
+    ConfigFaults::check(faults).map_err(|faults| serve::faults_failure(&faults))?;
     let file = token::file_of(&tree.config, &data_dir);
-    console::print(summary(&tree, &access(&file)))
+    console::print(summary(&tree, &access(&file, Some(&arguments.config))))
 }
 
-/// One line on who may ask.
-pub(super) fn access(file: &TokenFile) -> String {
+/// One line on who may ask, for the configuration of that file.
+pub(super) fn access(file: &TokenFile, config: Option<&Path>) -> String {
     let path = file.path().display();
+    let named = config.map(|config| format!(" --config {}", config.display())).unwrap_or_default();
     match file.tokens().map(|tokens| tokens.map_or(0, |tokens| tokens.len())) {
         Err(error) => format!("Access: cannot be said, {path} {error}."),
         Ok(0) => format!(
             "Access: open to every program and user of this machine, and to nobody else: there is no token in {path} \
-             (`tidegate token new`)."
+             (`tidegate token new{named}`)."
         ),
         Ok(1) => format!("Access: every request needs the token of {path}."),
         Ok(tokens) => format!("Access: every request needs one of the {tokens} tokens of {path}."),
@@ -77,8 +93,6 @@ fn mqtt(config: &Config) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::config::parse_tree;
 
@@ -89,9 +103,9 @@ mod tests {
         let tree = parse_tree((Path::new("t.toml"), ""), &things).unwrap();
         let expected = "The configuration is sound: Tidegate would listen on 127.0.0.1:8080.\n\
                         Access: open to every program and user of this machine, and to nobody else: there is no token in \
-                        /d/token (`tidegate token new`).\nThere is no MQTT: neither an endpoint nor a broker is named.\n2 Things:\n  \
+                        /d/token (`tidegate token new --config /d/t.toml`).\nThere is no MQTT: neither an endpoint nor a broker is named.\n2 Things:\n  \
                         lamp         relay.wasm, a\n  x-long-name  relay.wasm, nothing granted";
-        let access = access(&TokenFile::at("/d/token".into()));
+        let access = access(&TokenFile::at("/d/token".into()), Some(Path::new("/d/t.toml")));
         assert_eq!(summary(&tree, &access), expected);
     }
 

@@ -4,6 +4,7 @@
 //! the version that runs goes on. A gateway that is not there is waited for. Ctrl-C ends it: the handler stays.
 
 mod saves;
+mod shown;
 mod watch;
 
 use std::{
@@ -25,22 +26,18 @@ use super::{
     Exit, Failure,
     access::GatewayArgs,
     build, console,
-    handler_log::{HandlerLog, LogLine},
+    handler_log::HandlerLog,
     inspect,
     push::{self, Replacing},
     serve,
 };
 use crate::names::ThingName;
+use shown::Shown;
 
 /// How often the log is read, and a gateway that was not there is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Below the crate, and not where a gateway may watch: what is built here is pushed.
 const OUT: &str = "target/dev";
-
-/// What the gateway logs of a reading or an event that its Thing Model forbids.
-const REFUSED: &str = "refused what the handler sent";
-const DIFFERS: &str =
-    "hint: the code and the Thing Model differ: names and types in NAME.tm.json have to be those in src/";
 
 #[derive(Debug, Args)]
 pub(super) struct Dev {
@@ -112,29 +109,6 @@ struct Session<'a> {
     /// A version of this session runs.
     runs: bool,
     shown: Shown,
-}
-
-/// What was shown of the log of the version that runs.
-#[derive(Default)]
-struct Shown {
-    /// What was logged last: said again and again, it is shown once.
-    last: String,
-    /// It was said that the code and the Thing Model differ.
-    differs: bool,
-}
-
-impl Shown {
-    fn show(&mut self, line: &LogLine) -> Result<(), Failure> {
-        if line.said() == self.last {
-            return Ok(());
-        }
-        line.said().clone_into(&mut self.last);
-        console::print(line)?;
-        if line.said().starts_with(REFUSED) && !std::mem::replace(&mut self.differs, true) {
-            console::print(DIFFERS)?;
-        }
-        Ok(())
-    }
 }
 
 impl<'a> Session<'a> {
@@ -221,6 +195,7 @@ impl<'a> Session<'a> {
             Err(failure) if failure.exit == Exit::Usage => return Err(failure),
             Err(failure) => console::report(&advised(failure, self.arguments, &self.sources)),
             Ok(result) => {
+                self.shown.others_follow()?;
                 let version = result.get("version").map(ToString::to_string).unwrap_or_default();
                 console::print(format_args!("{} runs version {version}", self.arguments.thing))?;
                 (self.runs, self.shown) = (true, Shown::default());
@@ -234,13 +209,14 @@ impl<'a> Session<'a> {
     /// What the handler logged, and a gateway that may have come back.
     async fn look(&mut self) -> Result<(), Failure> {
         for line in self.log.news().await {
-            self.shown.show(&line)?;
+            self.shown.show(line.said(), &line)?;
         }
         self.push().await
     }
 
     /// The build that runs ends by itself: in a terminal, Ctrl-C has reached cargo too.
-    fn end(self) -> Result<(), Failure> {
+    fn end(mut self) -> Result<(), Failure> {
+        self.shown.others_follow()?;
         let Dev { thing, .. } = self.arguments;
         console::print(if self.runs {
             format!("ended; {thing} keeps the version that runs")

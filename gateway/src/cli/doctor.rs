@@ -131,11 +131,12 @@ pub(super) fn doctor(arguments: &Doctor) -> Result<(), Failure> {
 async fn examine(arguments: &Doctor) -> Result<Findings, Failure> {
     let mut findings = Findings::default();
     let tree = configuration(arguments, &mut findings);
-    let running = running::ask(&arguments.gateway, tree.as_ref(), &mut findings).await?;
+    let running = running::ask(&arguments.gateway, (tree.as_ref(), arguments.config.is_some()), &mut findings).await?;
     if let Some(tree) = &tree {
         let data = serve::data_dir(arguments.data_dir.clone(), &tree.config);
-        access(tree, &data, &mut findings);
-        devices::handlers(tree, &serve::handlers_dir(arguments.handlers.clone(), &tree.config), &mut findings);
+        access(tree, arguments.config.as_deref(), &data, &mut findings);
+        let handlers = serve::handlers_dir(arguments.handlers.clone(), &tree.config);
+        devices::handlers(tree, &handlers, &data, &mut findings)?;
         devices::grants(tree, &mut findings);
         machine::store(&data, &running, &mut findings);
         network::ports(tree, &running, &mut findings);
@@ -169,8 +170,7 @@ fn configuration(arguments: &Doctor, findings: &mut Findings) -> Option<Tree> {
         Err(faults) => {
             for fault in faults.as_slice() {
                 let hint = fault.hint.clone().unwrap_or_else(|| "`tidegate check` shows all faults again".to_owned());
-                let place = fault.position.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-                findings.fail(CHECK, format!("{}{place}: {}", fault.file.display(), fault.what), hint);
+                findings.fail(CHECK, format!("{}: {}", fault.place(), fault.what), hint);
             }
             None
         }
@@ -178,11 +178,11 @@ fn configuration(arguments: &Doctor, findings: &mut Findings) -> Option<Tree> {
 }
 
 /// Who may ask: the file with the tokens can be read.
-fn access(tree: &Tree, data: &Path, findings: &mut Findings) {
+fn access(tree: &Tree, config: Option<&Path>, data: &Path, findings: &mut Findings) {
     let file = token::file_of(&tree.config, data);
     match file.tokens() {
-        Ok(_) => findings.ok("access", check::access(&file)),
-        Err(error) => findings.fail("access", check::access(&file), error.hint(file.path())),
+        Ok(_) => findings.ok("access", check::access(&file, config)),
+        Err(error) => findings.fail("access", check::access(&file, config), error.hint(file.path())),
     }
 }
 

@@ -7,7 +7,11 @@ mod show;
 
 use clap::Subcommand;
 
-use super::{Failure, inspect, push};
+use super::{
+    Failure,
+    access::{Listing, OfThing},
+    inspect, push,
+};
 
 /// The commands on handlers.
 #[derive(Debug, Subcommand)]
@@ -15,11 +19,11 @@ pub(super) enum HandlerCommand {
     /// List the handlers of all Things: state, version, calls and faults.
     ///
     /// `--json`: `[{"thing", "url", "status", "version", "digest", "statistics", "memory"} or {"thing", "error": reason}]`
-    List(list::List),
+    List(Listing),
     /// Show the handler of a Thing: versions, what it may touch, its last faults and refusals.
     ///
     /// `--json`: `{"thing", "url"}` and all properties of the handler's Thing by name
-    Show(show::Show),
+    Show(OfThing),
     /// Replace the handler of a Thing on a running gateway, without losing a request.
     ///
     /// The gateway admits and rehearses the component first: one that is refused changes nothing, and one that fails
@@ -30,7 +34,7 @@ pub(super) enum HandlerCommand {
     /// Put the version before the present one back in place.
     ///
     /// `--json`: `{"thing", "version", "digest", "timings": milliseconds by step}`
-    Rollback(rollback::Rollback),
+    Rollback(OfThing),
     /// Show what a handler file is: its digest, what it imports and wants, and the affordances it answers.
     ///
     /// `--json`: `{"title", "digest", "size", "compileMs", "imports", "wants", "properties", "actions", "events"}`

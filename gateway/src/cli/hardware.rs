@@ -27,9 +27,9 @@ pub(super) struct HardwareArgs {
 
 pub(super) fn hardware(arguments: &HardwareArgs) -> Result<(), Failure> {
     let survey = survey();
-    let told = match arguments.gateway.is_named() {
-        true => Some(serve::runtime()?.block_on(ask(&arguments.gateway))?),
-        false => None,
+    let told = match arguments.gateway.named() {
+        Some(_) => Some(serve::runtime()?.block_on(ask(&arguments.gateway))?),
+        None => None,
     };
     if arguments.json {
         let mut document = serde_json::to_value(&survey)

@@ -14,6 +14,9 @@ use crate::{
     names::ThingId,
 };
 
+/// What to do about a file that is no handler.
+pub(super) const HOW_TO_BUILD: &str = "`tidegate build` makes a component, NAME.wasm, of a handler's crate";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Inspect {
     /// The component (.wasm)
@@ -33,15 +36,22 @@ pub(super) fn inspect_file(arguments: &Inspect) -> Result<(), Failure> {
 
 /// The component as a gateway would admit it, or why it is no handler.
 pub(super) fn component(bytes: &[u8]) -> Result<HandlerComponent, Failure> {
-    let engine = HandlerEngine::new(EngineConfig { instances_max: 1, ..EngineConfig::default() })
-        .map_err(|error| Failure::caused(Exit::Failed, "this machine cannot run handlers", &error))?;
+    admit(&engine()?, bytes)
+}
+
+/// What compiles components, as a gateway does.
+pub(super) fn engine() -> Result<HandlerEngine, Failure> {
+    HandlerEngine::new(EngineConfig { instances_max: 1, ..EngineConfig::default() })
+        .map_err(|error| Failure::caused(Exit::Failed, "this machine cannot run handlers", &error))
+}
+
+/// The same for one of several components.
+pub(super) fn admit(engine: &HandlerEngine, bytes: &[u8]) -> Result<HandlerComponent, Failure> {
     let component = engine.load(bytes).map_err(|error| {
         let failure = Failure::caused(Exit::Failed, "this is no handler that the gateway would take", &error);
         match contract_hint(&failure.causes) {
             Some(hint) => failure.with_hint(hint),
-            None => failure.with_hint(
-                "`tidegate build` makes a component of a crate of your own, `cargo xtask handlers` of this project's",
-            ),
+            None => failure.with_hint(HOW_TO_BUILD),
         }
     })?;
     describe(&component)?;

@@ -16,6 +16,8 @@ use super::{
 };
 use grants::Given;
 
+/// How all WebAssembly begins.
+const WASM: &[u8] = b"\0asm";
 /// Largest component that is sent.
 const COMPONENT_BYTES_MAX: u64 = 256 << 20;
 
@@ -42,6 +44,10 @@ pub(super) struct Push {
 
 pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
     let component = read_component(&arguments.file)?;
+    if !component.starts_with(WASM) {
+        let what = format!("{} is no WebAssembly, so no handler", arguments.file.display());
+        return Err(Failure::new(Exit::Usage, what).with_hint(inspect::HOW_TO_BUILD));
+    }
     let expect = arguments.expect.as_ref().map(ToString::to_string);
     let asked = Replacing { thing: &arguments.thing, approve: arguments.approve, expect, quiet: arguments.json };
     let result = serve::runtime()?.block_on(push_with(arguments, asked, component))?;
@@ -52,11 +58,15 @@ pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
 async fn push_with(arguments: &Push, asked: Replacing<'_>, bytes: Bytes) -> Result<Value, Failure> {
     let given = &arguments.given;
     // What is no handler for this program may be one for the gateway, which says so otherwise.
-    let component = inspect::component(&bytes).ok();
+    let component = inspect::component(&bytes);
+    if let Ok(component) = &component {
+        given.fit(component)?;
+    }
     let consumer = arguments.gateway.consumer()?.patient();
     let found = consumer.thing(&arguments.thing).await?;
     let granted = consumer.read(&consumer.handler_of(&found).await?, "grants").await?.value;
-    let missing = component.filter(|_| !arguments.json).map(|component| given.report(&component, &granted));
+    let missing =
+        component.as_ref().ok().filter(|_| !arguments.json).map(|component| given.report(component, &granted));
     if !given.is_empty() {
         given.ask(&found.name)?;
         given.give(&consumer, &found.name).await?;
@@ -64,10 +74,11 @@ async fn push_with(arguments: &Push, asked: Replacing<'_>, bytes: Bytes) -> Resu
     let replaced = replace(&arguments.gateway, asked, bytes).await;
     let Err(failure) = replaced else { return replaced };
     given.take_back(&consumer, &found.name, &granted).await;
-    Err(match missing.as_deref() {
-        Some([label, ..]) if failure.exit == Exit::Refused => {
+    Err(match (missing.as_deref(), component) {
+        (Some([label, ..]), _) if failure.exit == Exit::Refused => {
             failure.with_hint(format!("`--grant '{}={{ kind = .. }}'` gives the Thing what it lacks", plain(label)))
         }
+        (_, Err(Failure { hint: Some(hint), .. })) if failure.exit == Exit::Refused => failure.with_hint(hint),
         _ => failure,
     })
 }
@@ -91,7 +102,7 @@ pub(super) fn tell(json: bool, result: &Value) -> Result<(), Failure> {
 pub(super) fn read_component(file: &std::path::Path) -> Result<Bytes, Failure> {
     let failed = |error: &std::io::Error| {
         Failure::caused(Exit::Usage, format!("cannot read {}", file.display()), error)
-            .with_hint("handlers are built by `cargo xtask handlers` into target/handlers")
+            .with_hint("`tidegate build` makes NAME.wasm of a handler's crate, in its target/handlers")
     };
     let size = std::fs::metadata(file).map_err(|error| failed(&error))?.len();
     if size > COMPONENT_BYTES_MAX {

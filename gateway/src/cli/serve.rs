@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, token};
 use crate::{
-    config::{self, Config, ConfigFaults, Tree},
+    config::{self, Config, ConfigFault, ConfigFaults, Tree},
     gateway::{self, Options, StartupError},
     store::StoreError,
 };
@@ -83,9 +83,15 @@ pub(super) fn load(file: &Path, written: Option<&Path>) -> Result<Tree, Failure>
 
 /// The same, with the faults one by one.
 pub(super) fn read(file: &Path, written: Option<&Path>) -> Result<Tree, ConfigFaults> {
+    let (tree, faults) = read_all(file, written);
+    ConfigFaults::check(faults).map(|()| tree)
+}
+
+/// The same, with what can be read in spite of the faults.
+pub(super) fn read_all(file: &Path, written: Option<&Path>) -> (Tree, Vec<ConfigFault>) {
     let protected =
         |config: &Config| token::is_there(&token::file_of(config, &data_dir(written.map(Path::to_owned), config)));
-    config::load(file, protected)
+    config::load_all(file, protected)
 }
 
 pub(super) fn faults_failure(faults: &ConfigFaults) -> Failure {

@@ -10,7 +10,10 @@ mod write;
 
 use clap::Subcommand;
 
-use super::Failure;
+use super::{
+    Failure,
+    access::{Listing, OfThing},
+};
 
 /// The commands on Things.
 #[derive(Debug, Subcommand)]
@@ -18,11 +21,13 @@ pub(super) enum ThingCommand {
     /// List all Things of a gateway.
     ///
     /// `--json`: `[{"name", "id", "title", "description", "url", "properties": [name], "actions": [name], "events": [name]}]`
-    List(list::List),
+    List(Listing),
     /// Show one Thing: what can be read, written, invoked and observed, and which actions are under way.
     ///
+    /// NAME/handler is the Thing that controls NAME.
+    ///
     /// `--json`: `{"name", "url", "description": the Thing Description, "actions": {name: [ActionStatus]}}`
-    Show(show::Show),
+    Show(OfThing),
     /// Read properties, with their age and quality.
     ///
     /// `--json`: `{"thing", "properties": {name: {"value", "unit", "taken", "age", "quality"} or {"error": reason}}}`;
@@ -31,7 +36,7 @@ pub(super) enum ThingCommand {
     /// Write a property.
     ///
     /// The value is JSON, or a bare word or number where the property says what it is: `write relay on true`,
-    /// `write led brightness 40`. What begins with `-` and is no number comes after `--`.
+    /// `write led brightness 40`, or as one word, as for `invoke`: `write led brightness=40`. What begins with `-` and is no number comes after `--`.
     ///
     /// `--json`: `{"thing", "property", "value"}`
     Write(write::Write),

@@ -3,7 +3,7 @@
 //! A declaration says what a deployment wants; what has become of it (versions, written settings) is the store's part.
 //! Its hash is over the file's bytes, so that a touched but unchanged file changes nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
@@ -33,6 +33,8 @@ const DESCRIPTION_CHARS_MAX: usize = 2_000;
 /// One Thing as a person declares it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Declaration {
+    /// The file, as it was named or found.
+    pub file: PathBuf,
     /// Path segment and key of the Thing's record: `name`, else the file's stem.
     pub name: ThingName,
     /// Human title; the Thing Model's when absent.
@@ -86,6 +88,7 @@ pub(super) fn read(top: &Section<'_, '_>, stem: &str, fallback: Budgets) -> Opti
             memory_bytes_max: top.section("limits").and_then(memory_bytes_max),
             budgets: top.section("budgets").map_or(fallback, |section| budgets(section, fallback)),
         },
+        file: PathBuf::new(),
         name: name?,
         handler: handler?,
         hash: String::new(),

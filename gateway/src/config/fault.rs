@@ -39,13 +39,23 @@ impl ConfigFault {
     }
 }
 
+impl ConfigFault {
+    /// For a log.
+    pub(crate) fn on_one_line(&self) -> String {
+        let hint = self.hint.as_deref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{}: {}{hint}", self.place(), self.what)
+    }
+
+    /// The file, and the line and column in it.
+    pub(crate) fn place(&self) -> String {
+        let position = self.position.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        format!("{}{position}", self.file.display())
+    }
+}
+
 impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some((line, column)) = self.position {
-            write!(f, ":{line}:{column}")?;
-        }
-        write!(f, ": {}", self.what)?;
+        write!(f, "{}: {}", self.place(), self.what)?;
         if let Some(hint) = &self.hint {
             write!(f, "\n  hint: {hint}")?;
         }
@@ -59,7 +69,7 @@ pub struct ConfigFaults(Vec<ConfigFault>);
 
 impl ConfigFaults {
     /// `Err` when there are faults, sorted by file and position.
-    pub(super) fn check(mut faults: Vec<ConfigFault>) -> Result<(), Self> {
+    pub(crate) fn check(mut faults: Vec<ConfigFault>) -> Result<(), Self> {
         if faults.is_empty() {
             return Ok(());
         }

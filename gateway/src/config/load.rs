@@ -7,7 +7,7 @@ use std::{
     cell::RefCell,
     collections::BTreeMap,
     fs::File,
-    io::Read as _,
+    io::{ErrorKind, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -39,6 +39,13 @@ pub struct Tree {
 /// Reads `file` and the folder `things.d` beside it (which may be missing). `protected` says whether there is a token for
 /// a gateway of this configuration, or why that cannot be said.
 pub fn load(file: &Path, protected: impl Fn(&Config) -> Result<bool, ConfigFault>) -> Result<Tree, ConfigFaults> {
+    let (tree, faults) = load_all(file, protected);
+    ConfigFaults::check(faults)?;
+    Ok(tree)
+}
+
+/// The same, with what can be read in spite of the faults.
+pub fn load_all(file: &Path, protected: impl Fn(&Config) -> Result<bool, ConfigFault>) -> (Tree, Vec<ConfigFault>) {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut faults = Vec::new();
     let of_tokens = RefCell::new(None);
@@ -58,8 +65,7 @@ pub fn load(file: &Path, protected: impl Fn(&Config) -> Result<bool, ConfigFault
         .collect();
     let tree = parse_into(&mut faults, (file, &gateway), &things, &protected);
     faults.extend(of_tokens.into_inner());
-    ConfigFaults::check(faults)?;
-    Ok(tree)
+    (tree, faults)
 }
 
 /// The same from texts, for a gateway without a token: its file and each declaration, with the paths that messages name.
@@ -124,20 +130,40 @@ struct Holder<'a> {
 
 /// Two grants that cannot both have their device; told at the second one.
 fn clash((path, text): (&Path, &str), label: &str, place: &str, first: &Holder<'_>) -> ConfigFault {
-    let log = FaultLog::new(path, text);
-    let (table, _) = DeTable::parse_recoverable(text);
-    let top = Section::new(&log, table.span(), "", table.get_ref());
-    let span = top
-        .section("grants")
-        .and_then(|grants| grants.entries().find(|(name, _, _)| *name == label).map(|(_, span, _)| span));
     let what = format!("`grants.{label}`: {place} is held by `grants.{}` of {}", first.label, first.file.display());
-    log.at(&span.unwrap_or(0..0), what, "a device has one holder, unless all its grants say `shared = true`")
+    at_key(
+        (path, text),
+        &["grants", label],
+        &what,
+        "a device has one holder, unless all its grants say `shared = true`",
+    )
+}
+
+/// A fault at the key that `keys` lead to, as far as they are there.
+fn at_key((path, text): (&Path, &str), keys: &[&str], what: &str, hint: &str) -> ConfigFault {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let (mut span, mut table) = (0..0, Some(table.get_ref()));
+    for key in keys {
+        let Some((found, value)) = table.and_then(|table| table.get_key_value(*key)) else { break };
+        span = found.span();
+        table = value.get_ref().as_table();
+    }
+    FaultLog::new(path, text).at(&span, what, hint)
+}
+
+impl Declaration {
+    /// A fault of this declaration, which shows only when its handler is known: at the key that `keys` lead to, or at the
+    /// nearest table around it.
+    pub fn fault_at(&self, keys: &[&str], what: &str, hint: &str) -> ConfigFault {
+        at_key((&self.file, &self.source), keys, what, hint)
+    }
 }
 
 fn read_declaration(faults: &mut Vec<ConfigFault>, path: &Path, text: &str, budgets: Budgets) -> Option<Declaration> {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let declaration = read_table(faults, path, text, |top| declaration::read(top, stem, budgets))?;
-    Some(Declaration { hash: sha256_hex(text.as_bytes()), source: text.to_owned(), ..declaration })
+    let (file, source) = (path.to_owned(), text.to_owned());
+    Some(Declaration { file, hash: sha256_hex(text.as_bytes()), source, ..declaration })
 }
 
 /// Parses `text` and lets `read` take its top table; syntax errors are faults like the others.
@@ -166,7 +192,15 @@ fn read_table<T>(
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigFault> {
-    let unreadable = |error: std::io::Error| ConfigFault::of_file(path, format!("cannot be read: {error}"));
+    let unreadable = |error: std::io::Error| {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => {
+                "name the gateway's file; an empty one will do, and `tidegate new` makes one beside a handler"
+            }
+            _ => "it must be a file that the gateway's user may read",
+        };
+        ConfigFault::of_file(path, format!("cannot be read: {error}")).with_hint(hint)
+    };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -183,7 +217,7 @@ fn read_text(path: &Path) -> Result<String, ConfigFault> {
 fn list_things(folder: &Path) -> Result<Vec<PathBuf>, ConfigFault> {
     let unreadable = |error: std::io::Error| ConfigFault::of_file(folder, format!("cannot be listed: {error}"));
     let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unreadable)?,
     };
     let mut files = Vec::new();

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use handler_host::HandlerError;
+use handler_host::{HandlerComponent, HandlerError};
 
+use super::VersionTemplate;
 use crate::behavior::handler::version::Version;
 use crate::exposed_thing::Description;
+use crate::fit::{self, Misfit};
 use crate::interaction::InteractionError;
 use crate::names::ComponentDigest;
 use crate::store::ThingRecord;
@@ -83,6 +85,26 @@ impl Approval {
             detail: format!("the new version lacks {}; push it with approve=true if that is meant", lost.join(", ")),
         })
     }
+}
+
+/// Holds the Thing's settings against the Thing Model; the names of those that it does not have, which may be misspelt.
+///
+/// # Errors
+/// `InvalidInput` with a JSON Pointer to each setting that contradicts the property of its name.
+pub(super) fn fits(template: &VersionTemplate, component: &HandlerComponent) -> Result<Vec<String>, InteractionError> {
+    let misfits = template.misfits(component).into_iter().filter(|misfit| misfit.table == fit::SETTINGS);
+    let (refused, told): (Vec<_>, Vec<_>) = misfits.partition(|misfit| misfit.is_refused);
+    if !refused.is_empty() {
+        let detail = "the Thing's settings do not fit the Thing Model".to_owned();
+        return Err(InteractionError::InvalidInput {
+            detail,
+            errors: refused.iter().map(Misfit::field_error).collect(),
+        });
+    }
+    for misfit in &told {
+        tracing::warn!(thing = template.thing(), hint = misfit.hint, "{}", misfit.sentence());
+    }
+    Ok(told.into_iter().map(|misfit| misfit.key).collect())
 }
 
 /// Why bytes are no version of this Thing's handler.

@@ -34,6 +34,8 @@ pub(crate) struct Configuration {
 pub(crate) struct NowConfigured {
     /// Over what its file says.
     pub(crate) configured: Configured,
+    /// Settings of it that the Thing Model does not have.
+    pub(crate) unknown: Vec<String>,
     /// How long the Thing took no message.
     pub(crate) pause: Duration,
 }
@@ -57,9 +59,9 @@ impl Replacement {
     /// Gives the Thing other grants and settings. A probation that is under way begins anew with them.
     ///
     /// # Errors
-    /// `InvalidInput` when a grant is none, its device is held or absent, or the handler does not start with the settings;
-    /// `Forbidden` when it would lack what it needs; `Conflict` when the version to which a probation goes back would. Then
-    /// all stays.
+    /// `InvalidInput` when a grant is none, its device is held or absent, a setting does not fit the Thing Model, or the
+    /// handler does not start with it; `Forbidden` when it would lack what it needs; `Conflict` when the version to which a
+    /// probation goes back could not serve so. Then all stays.
     pub(crate) async fn configure(&self, told: Configuration) -> Result<NowConfigured, InteractionError> {
         let _turn = self.turn()?;
         let begun = Instant::now();
@@ -74,6 +76,7 @@ impl Replacement {
             .ok_or_else(|| InteractionError::Conflict { detail: "no version of the handler is kept".to_owned() })?;
         let (component, _kept) = self.load(self.kept(digest).await?.into()).await?;
         let version = template.version(number, component).map_err(approval::refused)?;
+        let unknown = approval::fits(&template, &version.component)?;
         let previous = self.previous(&template, &record).await?;
         let now = self.outlet.description();
         let mut description =
@@ -99,7 +102,8 @@ impl Replacement {
         let next = Box::new(Next { version, record, description, configured: anew });
         let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
         tracing::info!(thing = %self.thing(), ?pause, total = ?begun.elapsed(), "configured");
-        Ok(NowConfigured { configured, pause })
+        let unknown = unknown.into_iter().filter(|key| configured.settings.contains_key(key)).collect();
+        Ok(NowConfigured { configured, unknown, pause })
     }
 
     /// The version to which a probation goes back, configured anew; `None` where nothing is on probation.
@@ -111,12 +115,14 @@ impl Replacement {
         let previous = record.canary.as_ref().and_then(|canary| record.version(canary.previous));
         let Some(previous) = previous else { return Ok(None) };
         let (component, _kept) = self.load(self.kept(previous.digest).await?.into()).await?;
-        template.version(previous.number, component).map(Some).map_err(|error| InteractionError::Conflict {
+        let conflict = |reason: &dyn std::fmt::Display| InteractionError::Conflict {
             detail: format!(
-                "a new version is on probation, and the one that it would go back to could not serve so: {error}; try again \
+                "a new version is on probation, and the one that it would go back to could not serve so: {reason}; try again \
                  when `status` is running"
             ),
-        })
+        };
+        approval::fits(template, &component).map_err(|error| conflict(&error))?;
+        template.version(previous.number, component).map(Some).map_err(|error| conflict(&error))
     }
 }
 

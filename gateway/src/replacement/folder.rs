@@ -117,7 +117,14 @@ impl Replacement {
     }
 }
 
-/// The same bytes would be refused again. A missing grant may be given, a full disk emptied: those are tried again.
+/// The same bytes would be refused again. A missing grant may be given, a setting changed, a full disk emptied: those are
+/// tried again.
 fn is_for_good(error: &InteractionError) -> bool {
-    matches!(error, InteractionError::InvalidInput { .. } | InteractionError::Conflict { .. })
+    match error {
+        InteractionError::InvalidInput { errors, .. } => {
+            !errors.iter().any(|error| error.field.starts_with("/settings/"))
+        }
+        InteractionError::Conflict { .. } => true,
+        _ => false,
+    }
 }

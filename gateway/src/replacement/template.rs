@@ -5,12 +5,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use handler_host::{Capabilities, Config, HandlerComponent, HandlerError, Limits, Signal, ThingClock, Value};
+use serde_json::Map;
 use thing_descriptions::FieldError;
 use things::{Grant, Hardware, Slot};
 use tokio::sync::mpsc;
 
 use crate::behavior::handler::version::{Naming, Version};
 use crate::config::{Budgets, Declaration};
+use crate::fit::{self, Misfit};
 use crate::names::ThingId;
 
 /// The common part of all versions.
@@ -20,6 +22,7 @@ pub(crate) struct VersionTemplate {
     grants: BTreeMap<String, Grant>,
     slots: HashMap<String, Slot>,
     signals: mpsc::Sender<Signal>,
+    settings: Map<String, serde_json::Value>,
     config: Config,
     clock: ThingClock,
     limits: Limits,
@@ -48,6 +51,7 @@ impl VersionTemplate {
             grants: declaration.grants.clone(),
             slots,
             signals,
+            settings: declaration.settings.clone(),
             config: configuration(declaration),
             clock,
             limits,
@@ -98,11 +102,22 @@ impl VersionTemplate {
             grants: declaration.grants.clone(),
             slots,
             signals: self.signals.clone(),
+            settings: declaration.settings.clone(),
             config: configuration(declaration),
             clock: self.clock,
             limits: self.limits.clone(),
             budgets: self.budgets,
         })
+    }
+
+    /// The Thing's name.
+    pub(super) fn thing(&self) -> &str {
+        &self.config.thing
+    }
+
+    /// Which of the grants and settings do not fit the component.
+    pub(crate) fn misfits(&self, component: &HandlerComponent) -> Vec<Misfit> {
+        fit::misfits(component, &self.grants, &self.settings)
     }
 
     /// The devices.

@@ -9,9 +9,13 @@ use handler_host::HandlerComponent;
 
 use super::parts::Parts;
 use crate::behavior::handler::version::Version;
+use crate::config::Declaration;
+use crate::fit::Misfit;
 use crate::names::ComponentDigest;
 use crate::replacement::VersionTemplate;
-use crate::store::{Batch, CanaryRecord, FolderChoice, HandlerVersion, ThingRecord, VersionOrigin, choose_folder};
+use crate::store::{
+    Batch, CanaryRecord, Configured, FolderChoice, HandlerVersion, ThingRecord, VersionOrigin, choose_folder,
+};
 use crate::utc::unix_ms;
 
 /// What a start found in the handlers folder.
@@ -28,16 +32,47 @@ impl From<ThingRecord> for Chosen {
     }
 }
 
+/// What a component has to fit.
+pub(super) struct Fitting<'a> {
+    pub(super) template: &'a VersionTemplate,
+    /// What the Thing's file says, and what was configured over it.
+    pub(super) declaration: &'a Declaration,
+    pub(super) configured: Configured,
+}
+
+impl Fitting<'_> {
+    fn ready(&self, number: u64, component: HandlerComponent) -> Result<Version, String> {
+        let refused = self.template.misfits(&component).into_iter().filter(|misfit| misfit.is_refused);
+        let refused: Vec<String> = refused.map(|misfit| self.said(&misfit)).collect();
+        if !refused.is_empty() {
+            return Err(refused.join("; "));
+        }
+        self.template.version(number, component).map_err(|error| format!("{error}; add it under [grants]"))
+    }
+
+    /// Logs what does not fit, and is served all the same.
+    pub(super) fn warn(&self, version: &Version) {
+        for misfit in self.template.misfits(&version.component).iter().filter(|misfit| !misfit.is_refused) {
+            tracing::warn!(thing = %self.declaration.name, "{}", self.said(misfit));
+        }
+    }
+
+    /// With the place in the file, unless what was configured stands over it.
+    fn said(&self, misfit: &Misfit) -> String {
+        if misfit.is_in(&self.configured) {
+            let sentence = misfit.sentence();
+            return format!("as it was configured, {sentence}; say it anew in the Thing's file, which wins then");
+        }
+        self.declaration.fault_at(&[misfit.table, &misfit.key], &misfit.sentence(), &misfit.hint).on_one_line()
+    }
+}
+
 /// Looks into the handlers folder.
 ///
 /// # Errors
 /// One sentence: there is no version that could serve.
-pub(super) async fn choose(
-    parts: &Parts,
-    template: &VersionTemplate,
-    handler: &str,
-    record: ThingRecord,
-) -> Result<Chosen, String> {
+pub(super) async fn choose(parts: &Parts, fitting: &Fitting<'_>, record: ThingRecord) -> Result<Chosen, String> {
+    let handler = &fitting.declaration.handler;
     let found =
         parts.repository.find(handler).map_err(|error| format!("the component `{handler}` can't be read: {error}"));
     let found = match found {
@@ -52,16 +87,16 @@ pub(super) async fn choose(
         (FolderChoice::Missing, _, _) => {
             let folder = parts.repository.folder().display();
             Err(format!(
-                "no handler `{handler}`: there is no {handler}.wasm in {folder}; name the folder with --handlers"
+                "no handler `{handler}`: there is no {handler}.wasm in {folder}; `tidegate build` makes it of a handler's crate, and --handlers names another folder"
             ))
         }
-        (FolderChoice::Install, Some(digest), Some(bytes)) => match admit(parts, template, &record, bytes).await {
+        (FolderChoice::Install, Some(digest), Some(bytes)) => match admit(parts, fitting, &record, bytes).await {
             Ok(()) => install(parts, record, digest).await.map(Chosen::from),
             Err(error) if record.current().is_some() => {
                 tracing::error!(thing = %record.name, handler, error, "the folder's component was refused; the kept version serves");
                 Ok(Chosen { record, refused: Some((Some(digest), error)) })
             }
-            Err(error) => Err(format!("its handler `{handler}` was refused: {error}")),
+            Err(error) => Err(format!("its handler `{handler}` cannot serve it so: {error}")),
         },
         (FolderChoice::Note, digest, _) => {
             commit(parts, ThingRecord { folder_digest_seen: digest, ..record }, false).await.map(Chosen::from)
@@ -73,29 +108,25 @@ pub(super) async fn choose(
 /// A kept version, ready to be started.
 ///
 /// # Errors
-/// One sentence: its bytes are gone or damaged, or it wants what is not granted any more.
-pub(super) async fn load(parts: &Parts, template: &VersionTemplate, kept: &HandlerVersion) -> Result<Version, String> {
+/// One sentence: its bytes are gone or damaged, or a grant or a setting does not fit it.
+pub(super) async fn load(parts: &Parts, fitting: &Fitting<'_>, kept: &HandlerVersion) -> Result<Version, String> {
     let (engine, components, digest) = (parts.engine.clone(), parts.store.components().clone(), kept.digest);
     let component = blocking(move || {
         let bytes = components.get(&digest).map_err(|error| error.to_string())?;
         engine.load(&bytes).map_err(|error| error.to_string())
     });
-    ready(template, kept.number, component.await?)
-}
-
-fn ready(template: &VersionTemplate, number: u64, component: HandlerComponent) -> Result<Version, String> {
-    template.version(number, component).map_err(|error| format!("{error}; add it under [grants]"))
+    fitting.ready(kept.number, component.await?)
 }
 
 /// Compiles the component, holds it against the grants, makes its description, and only then keeps its bytes.
-async fn admit(parts: &Parts, template: &VersionTemplate, record: &ThingRecord, bytes: Vec<u8>) -> Result<(), String> {
+async fn admit(parts: &Parts, fitting: &Fitting<'_>, record: &ThingRecord, bytes: Vec<u8>) -> Result<(), String> {
     let (engine, components) = (parts.engine.clone(), parts.store.components().clone());
     let component = blocking(move || {
         let component = engine.load(&bytes).map_err(|error| error.to_string())?;
         components.put(&bytes).map_err(|error| error.to_string())?;
         Ok(component)
     });
-    let version = ready(template, record.version_next, component.await?)?;
+    let version = fitting.ready(record.version_next, component.await?)?;
     version.describe(1).map(|_| ()).map_err(|error| format!("its Thing Model is not valid: {error}"))
 }
 

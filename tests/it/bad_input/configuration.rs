@@ -1,14 +1,15 @@
 //! Configuration that cannot be meant: all faults at once, each with file and line, exit code 3.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use tests::{Site, gateway, site::RELAY};
 
 const EXIT_CONFIGURATION: i32 = 3;
 
 /// What `tidegate check` says about a site, and with which code it ends.
 fn check(site: &Site) -> Result<(Option<i32>, String)> {
-    let config = site.config();
-    let output = gateway::run(&["check", "--config", config.to_str().context("no UTF-8 path")?])?;
+    let mut command = gateway::program()?;
+    command.arg("check").arg("--config").arg(site.config()).arg("--handlers").arg(site.handlers());
+    let output = command.arg("--data-dir").arg(site.data_dir()).output()?;
     Ok((output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
 }
 

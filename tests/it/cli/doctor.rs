@@ -73,8 +73,8 @@ fn everything_that_is_wrong_is_a_line_with_what_to_do() -> Result<()> {
     site.thing("cold", &site::CLIMATE.replace("board:i2c-1", "/dev/i2c-99"))?;
     let said = doctor(&site, &["--json", "--timeout", "1"])?.run()?.expect(1)?;
     for (check, what) in [
-        ("handlers", "relay.wasm is not there"),
-        ("handlers", "fake.wasm is no component"),
+        ("handlers", "there is no relay.wasm in "),
+        ("handlers", "fake.wasm is refused"),
         ("devices", "cold, grant sensor: /dev/i2c-99 is not there"),
         ("store", "damaged"),
         ("ports", "is taken by another program"),
@@ -89,6 +89,21 @@ fn everything_that_is_wrong_is_a_line_with_what_to_do() -> Result<()> {
     site.configure("lissten = 1\n")?;
     let said = doctor(&site, &["--json"])?.run()?.expect(1)?;
     found(&said, "configuration", "fail", "lissten")
+}
+
+#[test]
+fn the_gateway_of_a_named_configuration_is_asked_and_its_address_said() -> Result<()> {
+    let own = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let site = Site::new()?;
+    site.configure(&format!("listen = \"{own}\"\n[board]\nsimulated = true\n"))?;
+    let other = super::gateway()?;
+    let other_url = format!("http://{}", other.client().address());
+    let said = doctor(&site, &["--json"])?.of(&other).run()?;
+    found(&said, "gateway", "warn", &format!("none answers at http://{own}"))?;
+    let said = doctor(&site, &["--json", "--gateway", &other_url])?.run()?;
+    found(&said, "gateway", "ok", &format!("it runs at {other_url} "))?;
+    let said = CommandLine::new(&["doctor", "--json"])?.of(&other).run()?;
+    found(&said, "gateway", "ok", &format!("it runs at {other_url} "))
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::{
     thread,
 };
 
-use anyhow::{Result, ensure};
-use tests::{CommandLine, command::Said};
+use anyhow::{Context as _, Result, ensure};
+use tests::{CommandLine, command::Said, handlers};
 
 /// Something at an address that answers every connection with `answer`, and then with `more` until the client goes.
 fn stranger(answer: Vec<u8>, more: &'static [u8]) -> Result<String> {
@@ -37,6 +37,8 @@ fn ask(url: &str, arguments: &[&str]) -> Result<Said> {
 fn without_a_gateway_every_command_says_so_and_ends_with_4() -> Result<()> {
     let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let url = format!("http://{free}");
+    let component = handlers::folder()?.join("relay.wasm");
+    let component = component.to_str().context("no UTF-8 path")?;
     for arguments in [
         &["thing", "list"][..],
         &["thing", "show", "x"],
@@ -48,7 +50,7 @@ fn without_a_gateway_every_command_says_so_and_ends_with_4() -> Result<()> {
         &["handler", "show", "x"],
         &["handler", "rollback", "x"],
         &["handler", "log", "x"],
-        &["handler", "push", "x", "/proc/version"],
+        &["handler", "push", "x", component],
     ] {
         ask(&url, arguments)?.failed(4, "cannot reach the gateway", "TIDEGATE_GATEWAY")?;
     }
@@ -68,7 +70,8 @@ fn a_wrong_address_or_token_is_a_wrong_command_line() -> Result<()> {
     for arguments in
         [&["thing"][..], &["thing", "read"], &["thing", "list", "--jso"], &["thing", "list", "--timeout", "0"]]
     {
-        CommandLine::new(arguments)?.run()?.expect(2)?;
+        let said = CommandLine::new(arguments)?.run()?.expect(2)?;
+        ensure!(said.errors.contains("hint: `tidegate thing") || said.errors.contains("Commands:"), "{said:?}");
     }
     Ok(())
 }

@@ -29,10 +29,49 @@ fn handlers_are_listed_shown_replaced_and_rolled_back() -> Result<()> {
     let expect = ["handler", "push", "lamp", file, "--expect", inspected["digest"].as_str().context("no digest")?];
     run(&gateway, &expect)?.expect(5)?;
     run(&gateway, &["handler", "push", "gateway", file])?.failed(5, "has no handler", "gateway itself")?;
-    run(&gateway, &["handler", "push", "lamp", "/nowhere.wasm"])?.failed(2, "/nowhere.wasm", "cargo xtask handlers")?;
-    run(&gateway, &["handler", "inspect", "/proc/cpuinfo"])?.failed(1, "no handler", "cargo xtask handlers")?;
+    run(&gateway, &["handler", "push", "lamp", "/nowhere.wasm"])?.failed(2, "/nowhere.wasm", "tidegate build")?;
+    run(&gateway, &["handler", "push", "lamp", "/proc/cpuinfo"])?.failed(2, "no WebAssembly", "tidegate build")?;
+    run(&gateway, &["handler", "inspect", "/proc/cpuinfo"])?.failed(1, "no handler", "tidegate build")?;
     Ok(())
 }
+
+#[test]
+fn without_a_version_before_there_is_no_way_back_and_a_hint() -> Result<()> {
+    let gateway = gateway()?;
+    let said = run(&gateway, &["handler", "rollback", "lamp"])?.failed(5, "refused", "handler push lamp FILE")?;
+    ensure!(said.errors.contains("no version before") && !said.errors.contains("goes back in place"), "{said:?}");
+    Ok(())
+}
+
+#[test]
+fn a_setting_is_held_against_the_component_that_is_pushed() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("lamp", &site::LED.replace("fail-safe = 0", "fail-safe = 0\n[settings]\nbrightness = 5"))?;
+    let gateway = site.start()?;
+    let file = handlers::folder()?.join("led.wasm");
+    let file = file.to_str().context("no UTF-8 path")?;
+    let push = |setting: &str| run(&gateway, &["handler", "push", "lamp", file, "--setting", setting]);
+    push("brightness=500")?.failed(2, "`settings.brightness`: ", "\"maximum\":100")?;
+    let said = push("brightnes=50")?.ok()?.errors;
+    ensure!(said.contains("warning: `settings.brightnes`: ") && said.contains("did you mean `brightness`?"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_component_that_contradicts_the_settings_is_refused_with_its_field() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("lamp", &format!("{}[settings]\nbrightness = 500\n[grants.lamp]\n{LAMP}", site::RELAY))?;
+    let gateway = site.start()?;
+    ensure!(gateway.output().contains("`settings.brightness`: "), "{}", gateway.output());
+    let file = handlers::folder()?.join("led.wasm");
+    let file = file.to_str().context("no UTF-8 path")?;
+    let said = run(&gateway, &["handler", "push", "lamp", file, "--approve"])?.expect(5)?.errors;
+    ensure!(said.contains("/settings/brightness: ") && said.contains("maximum of 100"), "{said}");
+    Ok(())
+}
+
+/// The board's light, in the words of a file.
+const LAMP: &str = "kind = \"pwm\"\nchip = \"board:pwm-0\"\nchannel = 0\nfrequency-hz = 1000\n";
 
 #[test]
 fn a_log_is_printed_and_followed() -> Result<()> {
@@ -75,8 +114,15 @@ fn what_a_new_handler_wants_is_shown_and_given_after_a_question() -> Result<()> 
     ensure!(refused.errors.contains("was taken back"), "{refused:?}");
     run(&gateway, &push)?.expect(5)?;
     let wrong = lamp.replace("pwm-0", "pwm-7");
-    run(&gateway, &[&push[..], &["--yes", "--grant", &wrong]].concat())?.expect(5)?;
-    run(&gateway, &[&push[..], &["--yes", "--grant", "lamp"]].concat())?.expect(2)?;
+    let said = run(&gateway, &[&push[..], &["--yes", "--grant", &wrong]].concat())?;
+    let said = said.failed(5, "refused", "tidegate hardware")?;
+    ensure!(said.errors.contains("the simulated board has \"board:pwm-0\""), "{said:?}");
+    run(&gateway, &[&push[..], &["--yes", "--grant", "lamp"]].concat())?.failed(2, "--grant", "push --help")?;
+    run(&gateway, &[&push[..], &["--yes", "--grant", "lamp={ kind = pwm }"]].concat())?.failed(
+        2,
+        "`lamp`: no",
+        "push",
+    )?;
     let pushed = run(&gateway, &[&given[..], &["--yes"]].concat())?.ok()?;
     ensure!(pushed.errors.contains("new: ") && pushed.output.contains("version"), "{pushed:?}");
     run(&gateway, &["thing", "write", "lamp", "brightness", "100"])?.ok()?;

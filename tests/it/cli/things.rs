@@ -30,6 +30,11 @@ fn things_are_listed_shown_read_and_written() -> Result<()> {
     let written = run(&gateway, &["thing", "write", "led", "brightness", "40", "--json"])?.ok()?.json()?;
     ensure!(written == json!({"thing": "led", "property": "brightness", "value": 40}), "{written}");
     ensure!(gateway.client().value("/things/lamp/properties/on")? == true);
+    let written = run(&gateway, &["thing", "write", "led", "brightness=30"])?.ok()?.output;
+    ensure!(written.trim() == "brightness of led is 30 %", "{written}");
+    run(&gateway, &["thing", "write", "led", "brightness=30", "on=true"])?.failed(2, "one property", "NAME=VALUE")?;
+    run(&gateway, &["thing", "write", "led", "brightness"])?.failed(2, "no value for", "led brightness VALUE")?;
+    run(&gateway, &["thing", "write", "led", "brightness=40"])?.ok()?;
     let read = run(&gateway, &["thing", "read", "led", "brightness"])?.ok()?.output;
     ensure!(read.contains("40 %") && read.contains("good"), "{read}");
     let read = run(&gateway, &["thing", "read", "led", "--json"])?.ok()?.json()?;

@@ -90,6 +90,23 @@ fn lines_and_channels() {
 }
 
 #[test]
+fn what_the_simulated_board_has_not_cannot_be_granted() {
+    let gpio = RELAY.replace("line = 17", "line = 18");
+    for (text, words) in [
+        ("kind = 'i2c'\nbus = 'board:i2c-7'\naddress = 0x76", &["bus = ", "board:i2c-1"][..]),
+        ("kind = 'spi'\nbus = 'board:spi-0'", &["bus = ", "no SPI"]),
+        (&RELAY.replace("board:gpio", "board:pins"), &["chip = ", "board:gpio"]),
+        (&gpio, &["line = 18", "17 (relay)"]),
+        ("kind = 'pwm'\nchip = 'board:pwm-1'\nchannel = 0\nfrequency-hz = 1000", &["chip = ", "board:pwm-0"]),
+        ("kind = 'pwm'\nchip = 'board:pwm-0'\nchannel = 1\nfrequency-hz = 1000", &["channel = 1", "channel 0"]),
+    ] {
+        let said = refused(text);
+        assert!(words.iter().all(|word| said.contains(word)), "{text}: {said}");
+    }
+    parse("kind = 'i2c'\nbus = 'board:i2c-1'\naddress = 0x77").unwrap();
+}
+
+#[test]
 fn spi_has_a_mode_and_a_speed() {
     let spi = "kind = 'spi'\nbus = '/dev/spidev0.0'\n";
     parse(spi).unwrap();

@@ -8,6 +8,8 @@ use crate::error::DeviceError;
 pub(super) const RELAY_LINE: u32 = 17;
 pub(super) const LED_LINE: u32 = 27;
 pub(super) const BUTTON_LINE: u32 = 22;
+pub(super) const LINES: &str = "the simulated board has lines 17 (relay), 22 (button) and 27 (LED)";
+pub(super) const CHANNELS: &str = "the simulated board has channel 0 (LED)";
 /// The PWM channel of the LED.
 const LED_CHANNEL: u8 = 0;
 
@@ -196,10 +198,7 @@ impl Part {
             RELAY_LINE => Ok(Self::Relay),
             LED_LINE => Ok(Self::Led),
             BUTTON_LINE => Ok(Self::Button),
-            _ => Err(DeviceError::NoDevice {
-                place: format!("board:gpio line {line}"),
-                why: "the board has lines 17 (relay), 22 (button) and 27 (LED)".to_owned(),
-            }),
+            _ => Err(DeviceError::NoDevice { place: format!("board:gpio line {line}"), why: LINES.to_owned() }),
         }
     }
 
@@ -207,7 +206,7 @@ impl Part {
         if channel == LED_CHANNEL {
             return Ok(Self::Led);
         }
-        let why = "the board has channel 0 (LED)".to_owned();
+        let why = CHANNELS.to_owned();
         Err(DeviceError::NoDevice { place: format!("board:pwm-0 channel {channel}"), why })
     }
 

@@ -1,48 +1,28 @@
 //! What the Things want of this machine: the files of their handlers, and the devices of their grants.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{fs::File, path::Path};
 
 use things::{Grant, GrantKind, obstacle};
 
-use super::Findings;
-use crate::config::Tree;
+use super::{Failure, Findings, check};
+use crate::config::{ConfigFault, Tree};
 
-/// How a component begins: `\0asm`, version 13, layer 1 (component model, binary format).
-const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
-
-/// The component of each Thing is there and looks like one. What the gateway would make of it, `handler inspect` says.
-pub(super) fn handlers(tree: &Tree, folder: &Path, findings: &mut Findings) {
+/// The component of each Thing is there, is a handler, and fits what the Thing is granted and set to.
+pub(super) fn handlers(tree: &Tree, folder: &Path, data: &Path, findings: &mut Findings) -> Result<(), Failure> {
     const CHECK: &str = "handlers";
-    if !folder.is_dir() {
-        let todo = "install them there, or name their folder with `handlers-dir` or --handlers";
-        return findings.fail(CHECK, format!("the folder {} is not there", folder.display()), todo);
+    let examined = check::examine(tree, &[], folder, data)?;
+    if examined.faults.is_empty() && examined.doubts.is_empty() {
+        findings.ok(CHECK, format!("all are in {}, and fit their Things", folder.display()));
     }
-    let mut names: Vec<&str> = tree.declarations.values().map(|thing| thing.handler.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut sound = true;
-    for name in names {
-        let file = folder.join(name).with_extension("wasm");
-        let mut begin = [0; COMPONENT.len()];
-        let read = File::open(&file).and_then(|mut opened| opened.read_exact(&mut begin));
-        let (what, todo) = match read {
-            Ok(()) if begin == COMPONENT => continue,
-            Ok(()) => {
-                ("is no component".to_owned(), "`cargo xtask handlers` makes one; a core module is none".to_owned())
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                ("is not there".to_owned(), format!("build or copy it to {}", folder.display()))
-            }
-            Err(error) => {
-                (format!("cannot be read: {error}"), "give the gateway's user the right to read it".to_owned())
-            }
-        };
-        sound = false;
-        findings.fail(CHECK, format!("{} {what}", file.display()), todo);
+    let said =
+        |fault: &ConfigFault| (format!("{}: {}", fault.place(), fault.what), fault.hint.clone().unwrap_or_default());
+    for (what, todo) in examined.faults.iter().map(said) {
+        findings.fail(CHECK, what, todo);
     }
-    if sound {
-        findings.ok(CHECK, format!("all are in {}", folder.display()));
+    for (what, todo) in examined.doubts.iter().map(said) {
+        findings.warn(CHECK, what, todo);
     }
+    Ok(())
 }
 
 /// Each device that is granted is there and may be used.

@@ -1,5 +1,7 @@
 //! The gateway that runs, if one does: asked by its own Things, like any other.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use serde_json::Value;
 
 use super::{Exit, Failure, Findings, GatewayArgs};
@@ -17,55 +19,59 @@ pub(super) struct Running {
     pub(super) mqtt: Value,
 }
 
-/// Asks it, where its address is known.
+/// Asks it, where its address is known. That of a configuration that was `named` stands over the environment's: it is this
+/// gateway that is looked at.
 ///
 /// # Errors
 /// When the gateway that was named is no URL, or the token cannot be read.
 pub(super) async fn ask(
     arguments: &GatewayArgs,
-    tree: Option<&Tree>,
+    (tree, named): (Option<&Tree>, bool),
     findings: &mut Findings,
 ) -> Result<Running, Failure> {
     let mut arguments = arguments.clone();
-    if !arguments.is_named() {
-        let Some(mut address) = tree.map(|tree| tree.config.listen) else { return Ok(Running::default()) };
-        if address.port() == 0 {
+    let told = if named { arguments.gateway.clone() } else { arguments.named() };
+    let url = match (told.filter(|url| !url.is_empty()), tree.map(|tree| tree.config.listen)) {
+        (Some(url), _) => url,
+        (None, None) => return Ok(Running::default()),
+        (None, Some(listen)) if listen.port() == 0 => {
             findings.ok(CHECK, "it takes any free port, so it cannot be looked for; `--gateway URL` names it");
             return Ok(Running::default());
         }
-        if address.ip().is_unspecified() {
-            address.set_ip(if address.is_ipv4() {
-                [127, 0, 0, 1].into()
-            } else {
-                std::net::Ipv6Addr::LOCALHOST.into()
-            });
-        }
-        arguments.gateway = Some(format!("http://{address}"));
-    }
+        (None, Some(listen)) => address_of(listen),
+    };
+    arguments.gateway = Some(url.clone());
     let consumer = arguments.consumer()?;
     match health(&consumer).await {
         Ok((health, mqtt)) => {
-            say(&health, findings);
+            say(&url, &health, findings);
             Ok(Running { answers: true, mqtt })
         }
         Err(Failure { exit: Exit::Unreachable, .. }) => {
-            let url = arguments.gateway.unwrap_or_default();
-            findings.warn(
-                CHECK,
-                format!("none answers at {url}"),
-                "`tidegate serve` starts it; its log says why it ended",
-            );
+            let todo = "`tidegate serve` starts it; its log says why it ended";
+            findings.warn(CHECK, format!("none answers at {url}"), todo);
             Ok(Running::default())
         }
         Err(failure) if failure.exit == Exit::Unauthorized => {
-            findings.warn(CHECK, format!("it answers, and {}", failure.sentence()), failure.hint.unwrap_or_default());
+            let what = format!("it answers at {url}, and {}", failure.sentence());
+            findings.warn(CHECK, what, failure.hint.unwrap_or_default());
             Ok(Running { answers: true, mqtt: Value::Null })
         }
         Err(failure) => {
-            findings.fail(CHECK, failure.sentence(), failure.hint.unwrap_or_default());
+            findings.fail(CHECK, format!("at {url}: {}", failure.sentence()), failure.hint.unwrap_or_default());
             Ok(Running::default())
         }
     }
+}
+
+/// Where a gateway that listens there is reached from its own machine.
+fn address_of(mut listen: SocketAddr) -> String {
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => listen.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    format!("http://{listen}")
 }
 
 async fn health(consumer: &Consumer) -> Result<(Value, Value), Failure> {
@@ -74,15 +80,15 @@ async fn health(consumer: &Consumer) -> Result<(Value, Value), Failure> {
     Ok((health, consumer.read(&found, "mqtt").await?.value))
 }
 
-fn say(health: &Value, findings: &mut Findings) {
+fn say(url: &str, health: &Value, findings: &mut Findings) {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let version = text(health, "version");
     let things = health.get("things").and_then(Value::as_u64).unwrap_or(0);
     match text(health, "status").as_str() {
-        "ok" => findings.ok(CHECK, format!("it runs (version {version}) and its {things} handlers answer")),
+        "ok" => findings.ok(CHECK, format!("it runs at {url} (version {version}), and its {things} handlers answer")),
         other => {
             let todo = "`tidegate handler list` shows how they stand";
-            findings.warn(CHECK, format!("it runs (version {version}) and is {other}"), todo);
+            findings.warn(CHECK, format!("it runs at {url} (version {version}), and is {other}"), todo);
             for failing in health.get("failing").and_then(Value::as_array).into_iter().flatten() {
                 let thing = text(failing, "thing");
                 let todo = format!(
@@ -95,6 +101,6 @@ fn say(health: &Value, findings: &mut Findings) {
     let own = env!("CARGO_PKG_VERSION");
     if version != own {
         let todo = "restart it after an update, or use the program that belongs to it";
-        findings.warn(CHECK, format!("it is version {version}, this program is {own}"), todo);
+        findings.warn(CHECK, format!("the one at {url} is version {version}, this program is {own}"), todo);
     }
 }

@@ -1,11 +1,10 @@
 //! `tidegate handler list`: a row per Thing that a handler answers.
 
-use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::{
     Exit, Failure,
-    access::GatewayArgs,
+    access::Listing,
     console,
     consumer::{Consumer, Found},
     table::Table,
@@ -17,16 +16,7 @@ const SHOWN: [&str; 5] = ["status", "version", "digest", "statistics", "memory"]
 /// Digits of a digest that tell versions apart for people.
 const DIGITS: usize = 12;
 
-#[derive(Debug, Args)]
-pub(in crate::cli) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
-
-pub(super) async fn list(arguments: &List) -> Result<(), Failure> {
+pub(super) async fn list(arguments: &Listing) -> Result<(), Failure> {
     let consumer = arguments.gateway.consumer()?;
     let mut rows = Vec::new();
     for found in consumer.things().await?.iter().filter(|found| found.has_handler()) {

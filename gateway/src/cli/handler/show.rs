@@ -1,12 +1,11 @@
 //! `tidegate handler show`: everything that a handler's own Thing tells of it, but its log.
 
-use clap::Args;
 use serde_json::{Map, Value};
 
 use super::list::tone;
 use crate::cli::{
     Failure,
-    access::GatewayArgs,
+    access::OfThing,
     console,
     consumer::Found,
     table::Table,
@@ -16,23 +15,11 @@ use crate::cli::{
 /// Faults and refusals that are shown to people: the last ones.
 const LAST: usize = 5;
 
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Show {
-    /// Name, id or title of the Thing
-    thing: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
-
-pub(super) async fn show(arguments: &Show) -> Result<(), Failure> {
-    let consumer = arguments.gateway.consumer()?;
-    let found = consumer.thing(&arguments.thing).await?;
+pub(super) async fn show(arguments: &OfThing) -> Result<(), Failure> {
+    let (consumer, found) = arguments.find().await?;
     let handler = consumer.handler_of(&found).await?;
     let all = consumer.read_all(&handler).await?;
-    if arguments.json {
+    if arguments.listing.json {
         let mut document = Map::from_iter([
             ("thing".to_owned(), found.name.clone().into()),
             ("url".to_owned(), handler.url.to_string().into()),

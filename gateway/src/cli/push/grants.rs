@@ -13,10 +13,13 @@ use clap::Args;
 use handler_host::HandlerComponent;
 use serde_json::{Map, Value, json};
 
-use crate::cli::{
-    Exit, Failure, console,
-    consumer::{Consumer, Found},
-    terminal::plain,
+use crate::{
+    cli::{
+        Exit, Failure, console,
+        consumer::{Consumer, Found},
+        terminal::plain,
+    },
+    fit,
 };
 
 #[derive(Debug, Default, Args)]
@@ -24,7 +27,7 @@ pub(in crate::cli) struct Given {
     /// Give the Thing a grant: what stands under [grants.LABEL] of its file, on one line
     ///
     /// Such as --grant 'lamp={ kind = "gpio", chip = "pi", line = 27, direction = "output" }'
-    #[arg(long = "grant", value_name = "LABEL=TABLE", value_parser = assignment)]
+    #[arg(long = "grant", value_name = "LABEL=TABLE", value_parser = grant)]
     grants: Vec<(String, Value)>,
     /// Give the Thing a setting: what stands under [settings] of its file, such as --setting samplingInterval=5000
     #[arg(long = "setting", value_name = "KEY=VALUE", value_parser = assignment)]
@@ -37,10 +40,23 @@ pub(in crate::cli) struct Given {
 /// `KEY=VALUE` with a value in TOML.
 fn assignment(text: &str) -> Result<(String, Value), String> {
     let (key, value) = text.split_once('=').ok_or("a name, `=` and a TOML value are expected")?;
+    let key = key.trim();
+    let refused = |why: &str| match value.trim_start().starts_with(|first: char| first.is_ascii_alphabetic()) {
+        true => format!("`{key}`: no TOML value: {why}; text stands in double quotes"),
+        false => format!("`{key}`: no TOML value: {why}"),
+    };
     let read: BTreeMap<String, Value> =
-        toml::from_str(&format!("value = {value}")).map_err(|error| format!("no TOML value: {}", error.message()))?;
+        toml::from_str(&format!("value = {value}")).map_err(|error| refused(error.message()))?;
     let value = read.into_iter().find_map(|(name, value)| (name == "value").then_some(value));
-    Ok((key.trim().to_owned(), value.ok_or("no TOML value")?))
+    Ok((key.to_owned(), value.ok_or_else(|| refused("there is none"))?))
+}
+
+/// `LABEL=TABLE`.
+fn grant(text: &str) -> Result<(String, Value), String> {
+    match assignment(text)? {
+        (label, table @ Value::Object(_)) => Ok((label, table)),
+        (label, _) => Err(format!("`{label}`: a grant is a table, such as {{ kind = \"gpio\", .. }}")),
+    }
 }
 
 /// One want of a component, held against what the Thing has.
@@ -59,6 +75,22 @@ impl Given {
 
     fn grant(&self, label: &str) -> Option<&Value> {
         self.grants.iter().find_map(|(given, grant)| (given == label).then_some(grant))
+    }
+
+    /// Holds the settings against the Thing Model; those that it does not have are told.
+    ///
+    /// # Errors
+    /// When one contradicts the property of its name.
+    pub(super) fn fit(&self, component: &HandlerComponent) -> Result<(), Failure> {
+        let misfits = fit::settings(component.model_json(), &self.settings.iter().cloned().collect());
+        for misfit in misfits {
+            let (said, hint) = (misfit.sentence(), misfit.hint);
+            if misfit.is_refused {
+                return Err(Failure::new(Exit::Usage, said).with_hint(hint));
+            }
+            console::note(format!("warning: {said}\n  hint: {hint}"));
+        }
+        Ok(())
     }
 
     /// Shows what the component wants and which of it is new; the labels that nothing is known to grant.
@@ -108,7 +140,15 @@ impl Given {
     /// Gives it.
     pub(super) async fn give(&self, consumer: &Consumer, thing: &str) -> Result<(), Failure> {
         let (grants, settings) = (self.grants.iter().cloned().collect(), self.settings.iter().cloned().collect());
-        configure(consumer, thing, grants, settings).await
+        configure(consumer, thing, grants, settings).await.map_err(|failure| match failure.exit {
+            Exit::Refused if failure.causes.iter().any(|cause| cause.starts_with("/grants")) => failure.with_hint(
+                "`tidegate hardware` shows what can be granted; the words are those of [grants.LABEL] in a Thing's file",
+            ),
+            Exit::Refused if failure.causes.iter().any(|cause| cause.starts_with("/settings")) => {
+                failure.with_hint(format!("`tidegate thing show {}` shows what its properties allow", plain(thing)))
+            }
+            _ => failure,
+        })
     }
 
     /// Takes back what the Thing did not have before.
@@ -154,7 +194,10 @@ mod tests {
             ("a = \"x=y\"", Ok(("a", json!("x=y")))),
             ("lamp={ kind = \"gpio\", line = 0x1B }", Ok(("lamp", json!({ "kind": "gpio", "line": 27 })))),
             ("lamp", Err("`=`")),
-            ("lamp=", Err("no TOML value")),
+            ("lamp=", Err("`lamp`: no TOML value")),
+            ("mode=eco", Err("`mode`: no TOML value")),
+            ("mode=eco", Err("text stands in double quotes")),
+            ("lamp={ kind = gpio }", Err("`lamp`: ")),
             ("lamp=1\nother = 2", Ok(("lamp", json!(1)))),
         ];
         for (text, expected) in rows {
@@ -164,5 +207,7 @@ mod tests {
                 (got, _) => panic!("{text}: {got:?}"),
             }
         }
+        assert!(grant("lamp={ kind = \"gpio\" }").is_ok());
+        assert!(grant("lamp=17").unwrap_err().starts_with("`lamp`: a grant is a table"));
     }
 }

@@ -1,20 +1,10 @@
 //! `tidegate thing list`: the directory, a row per Thing.
 
-use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::{Failure, access::GatewayArgs, console, consumer::Found, table::Table, terminal::Screen};
+use crate::cli::{Failure, access::Listing, console, consumer::Found, table::Table, terminal::Screen};
 
-#[derive(Debug, Args)]
-pub(in crate::cli) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
-
-pub(super) async fn list(arguments: &List) -> Result<(), Failure> {
+pub(super) async fn list(arguments: &Listing) -> Result<(), Failure> {
     let things = arguments.gateway.consumer()?.things().await?;
     if arguments.json {
         return console::print_json(&things.iter().map(document).collect());

@@ -1,11 +1,10 @@
 //! `tidegate thing show`: a Thing Description for people, and the actions that are under way.
 
-use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::{
     Failure,
-    access::GatewayArgs,
+    access::OfThing,
     console,
     consumer::Found,
     table::Table,
@@ -13,22 +12,10 @@ use crate::cli::{
     value,
 };
 
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Show {
-    /// Name, id or title of the Thing; NAME/handler is the Thing that controls it
-    thing: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
-
-pub(super) async fn show(arguments: &Show) -> Result<(), Failure> {
-    let consumer = arguments.gateway.consumer()?;
-    let found = consumer.thing(&arguments.thing).await?;
+pub(super) async fn show(arguments: &OfThing) -> Result<(), Failure> {
+    let (consumer, found) = arguments.find().await?;
     let actions = consumer.query_all(&found).await?;
-    if arguments.json {
+    if arguments.listing.json {
         return console::print_json(&json!({
             "name": found.name, "url": found.url.to_string(), "description": found.thing.to_value(), "actions": actions,
         }));
