@@ -38,18 +38,18 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     console::print(summary(&tree, &access(&file, Some(&arguments.config))))
 }
 
-/// One line on who may ask, for the configuration of that file.
+/// Who may ask, for the configuration of that file.
 pub(super) fn access(file: &TokenFile, config: Option<&Path>) -> String {
     let path = file.path().display();
     let named = config.map(|config| format!(" --config {}", config.display())).unwrap_or_default();
     match file.tokens().map(|tokens| tokens.map_or(0, |tokens| tokens.len())) {
-        Err(error) => format!("Access: cannot be said, {path} {error}."),
+        Err(error) => format!("cannot be said, {path} {error}."),
         Ok(0) => format!(
-            "Access: open to every program and user of this machine, and to nobody else: there is no token in {path} \
+            "open to every program and user of this machine, and to nobody else: there is no token in {path} \
              (`tidegate token new{named}`)."
         ),
-        Ok(1) => format!("Access: every request needs the token of {path}."),
-        Ok(tokens) => format!("Access: every request needs one of the {tokens} tokens of {path}."),
+        Ok(1) => format!("every request needs the token of {path}."),
+        Ok(tokens) => format!("every request needs one of the {tokens} tokens of {path}."),
     }
 }
 
@@ -57,7 +57,7 @@ fn summary(tree: &Tree, access: &str) -> String {
     let config = &tree.config;
     let count = tree.declarations.len();
     let mut lines = vec![format!("The configuration is sound: {} would listen on {}.", config.title, config.listen)];
-    lines.push(access.to_owned());
+    lines.push(format!("Access: {access}"));
     lines.extend(mqtt(config));
     if config.board_simulated {
         lines.push("The board is simulated.".to_owned());

@@ -85,7 +85,10 @@ fn say(url: &str, health: &Value, findings: &mut Findings) {
     let version = text(health, "version");
     let things = health.get("things").and_then(Value::as_u64).unwrap_or(0);
     match text(health, "status").as_str() {
-        "ok" => findings.ok(CHECK, format!("it runs at {url} (version {version}), and its {things} handlers answer")),
+        "ok" => {
+            let answering = if things == 1 { "handler answers" } else { "handlers answer" };
+            findings.ok(CHECK, format!("it runs at {url} (version {version}), and its {things} {answering}"));
+        }
         other => {
             let todo = "`tidegate handler list` shows how they stand";
             findings.warn(CHECK, format!("it runs at {url} (version {version}), and is {other}"), todo);
