@@ -26,4 +26,5 @@ pub mod servient;
 mod startup;
 pub mod store;
 mod td;
+mod trust;
 pub mod utc;
