@@ -27,6 +27,10 @@ impl Consumer {
             StatusCode::UNAUTHORIZED => (Exit::Unauthorized, format!("the gateway wants to know who asks ({code})")),
             StatusCode::FORBIDDEN => (Exit::Refused, format!("the gateway does not allow it ({code}): {title}")),
             StatusCode::NOT_FOUND => (Exit::Unknown, format!("the gateway knows no such thing ({code}): {title}")),
+            // No gateway says so, only a proxy in front of one: it may be back soon.
+            StatusCode::BAD_GATEWAY => {
+                (Exit::Unreachable, format!("a proxy answers, and the gateway behind it does not ({code})"))
+            }
             _ => (Exit::Refused, format!("the gateway refused ({code}): {title}")),
         };
         let failure = Failure { causes: reasons, ..Failure::new(exit, what) };
@@ -72,6 +76,7 @@ impl Consumer {
             }
             StatusCode::BAD_REQUEST => "`--help` and `tidegate thing show THING` say what is expected".to_owned(),
             StatusCode::INSUFFICIENT_STORAGE => "make room on the gateway's disk".to_owned(),
+            StatusCode::BAD_GATEWAY => "is the gateway running, and does the proxy know its port?".to_owned(),
             status if status.is_redirection() => "redirects are not followed: name the address it leads to".to_owned(),
             _ => return None,
         })

@@ -123,7 +123,7 @@ fn every_other_way_to_fail_has_its_exit_code() {
     const NOBODY: &str = r#"[{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "Rely", "forms": [{"op": "readallproperties", "href": "/things/rely/x"}]}]"#;
     let rows: [(Answers, Exit, &str); 8] = [
         (&[(404, r#"{"title": "No such Thing"}"#)], Exit::Unknown, "No such Thing"),
-        (&[(502, "<html>")], Exit::Refused, "502"),
+        (&[(502, "<html>")], Exit::Unreachable, "502"),
         (&[(401, "")], Exit::Unauthorized, "who asks"),
         (&[(200, "<html>")], Exit::Failed, "did not answer with JSON"),
         (&[(200, "[]")], Exit::Failed, "cannot be used"),
