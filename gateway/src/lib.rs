@@ -27,4 +27,5 @@ pub mod servient;
 mod startup;
 pub mod store;
 mod td;
+mod trust;
 pub mod utc;

@@ -30,7 +30,8 @@ impl CommandLine {
     /// When the program is not there.
     pub fn new(arguments: &[&str]) -> Result<Self> {
         let mut command = gateway::program()?;
-        for name in ["TIDEGATE_GATEWAY", "TIDEGATE_TOKEN", "TIDEGATE_TOKEN_FILE", "NO_COLOR"] {
+        let read = ["TIDEGATE_GATEWAY", "TIDEGATE_TOKEN", "TIDEGATE_TOKEN_FILE", "TIDEGATE_CA_FILE", "NO_COLOR"];
+        for name in read.iter().chain(&["SSL_CERT_FILE", "SSL_CERT_DIR"]) {
             command.env_remove(name);
         }
         command.args(arguments).stdin(Stdio::null());

@@ -5,7 +5,9 @@ mod doctor;
 mod failures;
 mod handlers;
 mod hostile;
+mod https;
 mod things;
+mod tls_front;
 
 use anyhow::Result;
 use tests::{Gateway, Site, command::Said, site};

@@ -11,11 +11,11 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::config::Broker;
+use crate::trust;
 
 /// See the module. Dropped, the connection is closed.
 #[derive(Debug)]
@@ -71,24 +71,12 @@ fn config(broker: &Broker) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     match &broker.ca_file {
         Some(file) => {
-            let unreadable = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-            for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))? {
-                roots.add(certificate.map_err(|error| unreadable(&error))?).map_err(|error| unreadable(&error))?;
-            }
+            trust::add_file(&mut roots, file).map_err(|error| format!("{}: {error}", file.display()))?;
         }
-        None => {
-            let system = rustls_native_certs::load_native_certs();
-            for error in &system.errors {
-                tracing::warn!(%error, "a certificate of this system cannot be read");
-            }
-            roots.add_parsable_certificates(system.certs);
-        }
+        None => trust::add_machine(&mut roots),
     }
     if roots.is_empty() {
         return Err("no certificate is trusted: name the broker's authority under `ca-file`".to_owned());
     }
-    let provider = Arc::new(crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let versions = versions.map_err(|error| error.to_string())?;
-    Ok(versions.with_root_certificates(roots).with_no_client_auth())
+    trust::client(roots).map_err(|error| error.to_string())
 }

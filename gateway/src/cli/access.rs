@@ -1,4 +1,4 @@
-//! Which gateway a command speaks to, and with which token: `--gateway`, `--token-file`, and their environment.
+//! Which gateway a command speaks to, and with which token: `--gateway`, `--token-file`, `--ca-file`, and their environment.
 //!
 //! A token is never printed, and goes to the gateway that was named alone: a form that leads elsewhere gets none.
 
@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use hyper::{Uri, header::HeaderValue};
 
 use super::{
@@ -30,13 +33,17 @@ const TOKEN_BYTES_MAX: u64 = 4_096;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Gateway")]
 pub(super) struct GatewayArgs {
-    /// Address of the gateway, which the environment's `TIDEGATE_GATEWAY` may name too; else `http://127.0.0.1:8080`
+    /// Address of the gateway, such as `https://pi.local`, which the environment's `TIDEGATE_GATEWAY` may name too; else
+    /// `http://127.0.0.1:8080`
     // The environment is read later: a command may have to know who named the gateway.
     #[arg(long, value_name = "URL")]
     pub(super) gateway: Option<String>,
     /// File whose first line is the access token; the environment's `TIDEGATE_TOKEN` may hold the token itself
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE")]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE", value_parser = perhaps_empty())]
     pub(super) token_file: Option<PathBuf>,
+    /// File of certificates (PEM) that https trusts, beside those of this machine
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CA_FILE", value_parser = perhaps_empty())]
+    pub(super) ca_file: Option<PathBuf>,
     /// Seconds to wait for an answer
     #[arg(long, value_name = "SECONDS", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub(super) timeout: u64,
@@ -80,7 +87,8 @@ impl GatewayArgs {
     /// A Consumer of the named gateway, or of the one that is usually on this machine.
     pub(super) fn consumer(&self) -> Result<Consumer, Failure> {
         let gateway = parse(self.named().as_deref().unwrap_or(GATEWAY))?;
-        Ok(Consumer::new(gateway, self.token()?, Duration::from_secs(self.timeout.max(1))))
+        let ca_file = self.ca_file.clone().filter(|file| !file.as_os_str().is_empty());
+        Consumer::new(gateway, self.token()?, Duration::from_secs(self.timeout.max(1)), ca_file)
     }
 
     fn token(&self) -> Result<Option<HeaderValue>, Failure> {
@@ -97,13 +105,16 @@ impl GatewayArgs {
     }
 }
 
+/// A file's name, or nothing: a variable of the environment that is empty names no file.
+fn perhaps_empty() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
 fn parse(gateway: &str) -> Result<Uri, Failure> {
-    let uri: Uri = gateway.parse().map_err(|error| {
+    gateway.parse().map_err(|error| {
         Failure::caused(Exit::Usage, format!("`{gateway}` is no URL"), &error)
-            .with_hint("write the gateway as http://host:port")
-    })?;
-    super::consumer::check(&uri)?;
-    Ok(uri)
+            .with_hint("write the gateway as http://host:port, or https://host behind a proxy with TLS")
+    })
 }
 
 /// `Authorization: Bearer ..` (RFC 6750 section 2.1); nothing when it is empty or holds what no header may.

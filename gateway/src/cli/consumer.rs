@@ -1,15 +1,17 @@
-//! An ordinary Consumer over plain HTTP/1.1: one request per connection, bounded answers, a deadline for each.
+//! An ordinary Consumer over HTTP/1.1, plain or through TLS: one request per connection, bounded answers, a deadline for each.
 //!
 //! This file knows URLs and bytes; `directory` finds Things, `operation` follows forms, `event_stream` observes, `refusal`
-//! reads problem documents. TLS is left to a proxy: an https URL is refused with that reason.
+//! reads problem documents, `tls` decides whom to trust. A token goes to the gateway's own `origin` alone.
 
 mod directory;
 mod event_stream;
 mod operation;
+mod origin;
 mod reference;
 mod refusal;
+mod tls;
 
-use std::{error::Error, fmt::Display, time::Duration};
+use std::{error::Error, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -21,13 +23,19 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
+};
 
 use super::{Exit, Failure};
 pub(super) use directory::Found;
 pub(super) use event_stream::Item;
 pub(super) use operation::{Invoked, Reading, form_for};
+use origin::Origin;
 pub(super) use refusal::reasons;
+use tls::Trust;
 
 /// Largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
@@ -60,8 +68,11 @@ struct Asked<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Consumer {
     gateway: Uri,
+    /// Of `gateway`: the one that gets the token.
+    origin: Origin,
     token: Option<HeaderValue>,
     timeout: Duration,
+    trust: Trust,
 }
 
 /// A connection that lives as long as this.
@@ -75,9 +86,14 @@ impl Drop for Line {
 }
 
 impl Consumer {
-    /// `gateway` was checked; `token` is the whole value of `Authorization`.
-    pub(super) fn new(gateway: Uri, token: Option<HeaderValue>, timeout: Duration) -> Self {
-        Self { gateway, token, timeout }
+    /// `token` is the whole value of `Authorization`; over TLS, the certificates of `ca_file` are trusted too.
+    pub(super) fn new(
+        gateway: Uri,
+        token: Option<HeaderValue>,
+        timeout: Duration,
+        ca_file: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
+        Ok(Self { origin: Origin::of(&gateway)?, gateway, token, timeout, trust: Trust::new(ca_file) })
     }
 
     /// The same with more patience: admission compiles a component, which takes its time on a small machine.
@@ -125,28 +141,51 @@ impl Consumer {
 
     /// Sends a request and reads the head of its answer.
     async fn begin(&self, asked: Asked<'_>) -> Result<(Response<Incoming>, Line), Failure> {
-        let (url, last_event_id) = (asked.url, asked.last_event_id);
-        let authority = check(url)?;
-        let unreachable = |error: &(dyn Error + 'static)| unreachable(&authority, error);
-        let address = (url.host().unwrap_or_default().trim_matches(['[', ']']), url.port_u16().unwrap_or(80));
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT.min(self.timeout), TcpStream::connect(address))
-            .await
-            .map_err(|elapsed| unreachable(&elapsed))?
-            .map_err(|error| unreachable(&error))?;
-        let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|error| unreachable(&error))?;
-        let line = Line(tokio::spawn(connection));
-        let mut request = build(asked, &authority).map_err(|error| unreachable(&error))?;
-        // A form that leads to another machine must not carry the gateway's token there.
-        let own = self.gateway.authority().is_some_and(|own| own.as_str() == authority);
-        if let Some(token) = self.token.as_ref().filter(|_| own) {
+        let origin = Origin::of(asked.url)?;
+        let begun = self.send(&origin, asked).await;
+        begun.map_err(|failure| match self.without_tls(&origin) {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        })
+    }
+
+    async fn send(&self, origin: &Origin, asked: Asked<'_>) -> Result<(Response<Incoming>, Line), Failure> {
+        // What a handshake of TLS holds is large, and every future above would be as large.
+        let (mut sender, line) = Box::pin(self.connect(origin)).await?;
+        let last_event_id = asked.last_event_id;
+        let mut request = build(asked, &origin.authority()).map_err(|error| unreachable(origin, &error))?;
+        // A form that leads to another machine, or out of TLS, must not carry the gateway's token there.
+        if let Some(token) = self.token.as_ref().filter(|_| *origin == self.origin) {
             request.headers_mut().insert(header::AUTHORIZATION, token.clone());
         }
         if let Some(Ok(id)) = last_event_id.map(HeaderValue::try_from) {
             request.headers_mut().insert("last-event-id", id);
         }
-        let response = sender.send_request(request).await.map_err(|error| not_http(&authority, &error))?;
+        let response = sender.send_request(request).await.map_err(|error| not_http(origin, &error))?;
         Ok((response, line))
+    }
+
+    async fn connect(&self, origin: &Origin) -> Result<(http1::SendRequest<Full<Bytes>>, Line), Failure> {
+        let connecting = TcpStream::connect((origin.host(), origin.port()));
+        let stream = tokio::time::timeout(CONNECT_TIMEOUT.min(self.timeout), connecting)
+            .await
+            .map_err(|elapsed| unreachable(origin, &elapsed))?
+            .map_err(|error| unreachable(origin, &error))?;
+        match origin.is_tls() {
+            true => speak_http(origin, self.trust.connect(origin, stream).await?).await,
+            false => speak_http(origin, stream).await,
+        }
+    }
+
+    /// What to do when a gateway that was named with https leads out of TLS.
+    fn without_tls(&self, origin: &Origin) -> Option<String> {
+        (self.origin.is_tls() && !origin.is_tls()).then(|| {
+            format!(
+                "the Thing Descriptions of {} lead to {origin}, without TLS and without the token: the gateway's \
+                 `base-url`, or its `trusted-proxies` and the proxy's X-Forwarded-Proto, say what it is called",
+                self.origin
+            )
+        })
     }
 
     fn too_slow(&self, url: &Uri) -> Failure {
@@ -155,18 +194,35 @@ impl Consumer {
     }
 }
 
-fn unreachable(authority: &impl Display, error: &(dyn Error + 'static)) -> Failure {
-    Failure::caused(Exit::Unreachable, format!("cannot reach the gateway at {authority}"), error)
+async fn speak_http<S>(origin: &Origin, stream: S) -> Result<(http1::SendRequest<Full<Bytes>>, Line), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = handshake.map_err(|error| unreachable(origin, &error))?;
+    Ok((sender, Line(tokio::spawn(connection))))
+}
+
+fn unreachable(origin: &Origin, error: &(dyn Error + 'static)) -> Failure {
+    Failure::caused(Exit::Unreachable, format!("cannot reach the gateway at {origin}"), error)
         .with_hint("is it running? `--gateway` or TIDEGATE_GATEWAY says where to look, such as http://127.0.0.1:8080")
 }
 
-/// The connection is there, and what comes is no answer.
-fn not_http(authority: &str, error: &hyper::Error) -> Failure {
-    if error.is_parse() {
-        return Failure::caused(Exit::Failed, format!("what listens at {authority} does not speak HTTP"), error)
-            .with_hint("is there another program at this address?");
+/// The connection is there, and what comes is no answer, or nothing.
+fn not_http(origin: &Origin, error: &hyper::Error) -> Failure {
+    let failure = match error.is_parse() {
+        true => Failure::caused(Exit::Failed, format!("what listens at {origin} does not speak HTTP"), error)
+            .with_hint("is there another program at this address?"),
+        false => unreachable(origin, error),
+    };
+    match (failure.hint.as_deref(), origin.is_tls()) {
+        // Some that expect TLS answer by an alert, and some hang up.
+        (Some(hint), false) => {
+            let hint = format!("{hint} If it is a proxy with TLS, write {}", origin.other_scheme());
+            failure.with_hint(hint)
+        }
+        _ => failure,
     }
-    unreachable(&authority, error)
 }
 
 fn body_failure(url: &Uri, error: &(dyn Error + Send + Sync + 'static)) -> Failure {
@@ -193,37 +249,4 @@ fn build(asked: Asked<'_>, host: &str) -> Result<Request<Full<Bytes>>, hyper::ht
         request = request.header(header::CONTENT_TYPE, *content_type);
     }
     request.body(Full::new(asked.body.map(|(_, bytes)| bytes).unwrap_or_default()))
-}
-
-/// The authority of an http URL.
-pub(super) fn check(url: &Uri) -> Result<String, Failure> {
-    match (url.scheme_str(), url.authority()) {
-        (Some("http"), Some(authority)) if authority.as_str().contains('@') => {
-            Err(Failure::new(Exit::Usage, "a URL with a user name is not supported")
-                .with_hint("`--token-file` says who you are"))
-        }
-        (Some("http"), Some(authority)) => Ok(authority.to_string()),
-        (Some("https"), _) => {
-            Err(Failure::new(Exit::Usage, format!("{url}: https is not supported yet, this version speaks http alone"))
-                .with_hint("run the command on the gateway's machine with its http address, or through `ssh -L`"))
-        }
-        _ => Err(Failure::new(Exit::Usage, format!("{url} is no http URL"))
-            .with_hint("write the gateway as http://host:port")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_plain_http_is_spoken_and_the_reason_is_said() {
-        for (url, expected) in
-            [("https://pi/", "https is not supported"), ("/x", "no http URL"), ("http://u@h/", "user")]
-        {
-            let failure = check(&url.parse().unwrap()).unwrap_err();
-            assert!(failure.exit == Exit::Usage && failure.what.contains(expected), "{url}: {}", failure.what);
-            assert!(failure.hint.is_some());
-        }
-    }
 }

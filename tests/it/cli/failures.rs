@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use tests::{CommandLine, command::Said, handlers};
 
 /// Something at an address that answers every connection with `answer`, and then with `more` until the client goes.
-fn stranger(answer: Vec<u8>, more: &'static [u8]) -> Result<String> {
+pub(super) fn stranger(answer: Vec<u8>, more: &'static [u8]) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}", listener.local_addr()?);
     thread::spawn(move || {
@@ -25,11 +25,11 @@ fn stranger(answer: Vec<u8>, more: &'static [u8]) -> Result<String> {
     Ok(url)
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-fn ask(url: &str, arguments: &[&str]) -> Result<Said> {
+pub(super) fn ask(url: &str, arguments: &[&str]) -> Result<Said> {
     CommandLine::new(arguments)?.env("TIDEGATE_GATEWAY", url).run()
 }
 
@@ -60,9 +60,9 @@ fn without_a_gateway_every_command_says_so_and_ends_with_4() -> Result<()> {
 #[test]
 fn a_wrong_address_or_token_is_a_wrong_command_line() -> Result<()> {
     let list = ["thing", "list"];
-    ask("https://pi.local", &list)?.failed(2, "https is not supported yet", "http address")?;
     ask("pi.local:8080/x y", &list)?.failed(2, "is no URL", "http://host:port")?;
-    ask("ftp://pi", &list)?.failed(2, "is no http URL", "http://host:port")?;
+    ask("ftp://pi", &list)?.failed(2, "is no http or https URL", "http://host:port")?;
+    ask("https://pi.local:443443", &list)?.failed(2, "is no http or https URL", "https://host")?;
     let token = CommandLine::new(&list)?.env("TIDEGATE_TOKEN_FILE", "/nowhere/token").run()?;
     token.failed(2, "cannot read the token", "--token-file")?;
     let token = CommandLine::new(&list)?.env("TIDEGATE_TOKEN", "two words").run()?;

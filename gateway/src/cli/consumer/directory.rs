@@ -55,7 +55,7 @@ impl Consumer {
     /// The directory: its own description.
     pub(in crate::cli) async fn directory(&self) -> Result<Found, Failure> {
         let url = resolve(&self.gateway, WELL_KNOWN)
-            .ok_or_else(|| Failure::new(Exit::Usage, format!("{} is no http URL", self.gateway)))?;
+            .ok_or_else(|| Failure::new(Exit::Usage, format!("{} is no http or https URL", self.gateway)))?;
         let thing = self.description(&url).await?;
         Ok(Found { name: String::new(), url, thing })
     }

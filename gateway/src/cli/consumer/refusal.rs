@@ -3,7 +3,7 @@
 use hyper::{StatusCode, Uri};
 use serde_json::Value;
 
-use super::{Answer, Consumer, Exit, Failure};
+use super::{Answer, Consumer, Exit, Failure, Origin};
 
 /// Longest text that is shown of one reason, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
@@ -27,6 +27,10 @@ impl Consumer {
             StatusCode::UNAUTHORIZED => (Exit::Unauthorized, format!("the gateway wants to know who asks ({code})")),
             StatusCode::FORBIDDEN => (Exit::Refused, format!("the gateway does not allow it ({code}): {title}")),
             StatusCode::NOT_FOUND => (Exit::Unknown, format!("the gateway knows no such thing ({code}): {title}")),
+            // No gateway says so, only a proxy in front of one: it may be back soon.
+            StatusCode::BAD_GATEWAY => {
+                (Exit::Unreachable, format!("a proxy answers, and the gateway behind it does not ({code})"))
+            }
             _ => (Exit::Refused, format!("the gateway refused ({code}): {title}")),
         };
         let failure = Failure { causes: reasons, ..Failure::new(exit, what) };
@@ -37,12 +41,18 @@ impl Consumer {
     }
 
     fn advice(&self, url: &Uri, answer: &Answer) -> Option<String> {
-        let elsewhere = url.authority() != self.gateway.authority();
+        let origin = Origin::of(url).ok()?;
+        let elsewhere = origin != self.origin;
         let retry = answer.headers.get("retry-after").and_then(|after| after.to_str().ok()?.parse::<u32>().ok());
+        let out_of_tls = self.without_tls(&origin);
         Some(match answer.status {
+            StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST if out_of_tls.is_some() => out_of_tls?,
+            StatusCode::BAD_REQUEST if !origin.is_tls() && asks_for_tls(answer) => {
+                format!("a proxy with TLS listens there: it is {}", origin.other_scheme())
+            }
             StatusCode::UNAUTHORIZED if elsewhere && self.token.is_some() => format!(
                 "the form leads to {url}, and the token goes to {} alone; name that address with `--gateway`",
-                self.gateway
+                self.origin
             ),
             StatusCode::UNAUTHORIZED if self.token.is_some() => {
                 "the token is not (or no longer) valid; `tidegate token new` on the gateway's machine makes one"
@@ -66,10 +76,17 @@ impl Consumer {
             }
             StatusCode::BAD_REQUEST => "`--help` and `tidegate thing show THING` say what is expected".to_owned(),
             StatusCode::INSUFFICIENT_STORAGE => "make room on the gateway's disk".to_owned(),
+            StatusCode::BAD_GATEWAY => "is the gateway running, and does the proxy know its port?".to_owned(),
             status if status.is_redirection() => "redirects are not followed: name the address it leads to".to_owned(),
             _ => return None,
         })
     }
+}
+
+/// Whether it is the page by which nginx, Apache and programs in Go answer plain HTTP where they expect TLS.
+fn asks_for_tls(answer: &Answer) -> bool {
+    let is_page = serde_json::from_slice::<Value>(&answer.body).is_err();
+    is_page && answer.body.windows(5).any(|word| word == b"HTTPS")
 }
 
 /// What a problem document says: its detail, then each field that is wrong.

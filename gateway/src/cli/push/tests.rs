@@ -46,7 +46,7 @@ fn read_request(stream: &mut std::net::TcpStream) -> String {
 }
 
 fn arguments(gateway: String) -> Push {
-    let gateway = GatewayArgs { gateway: Some(gateway), token_file: None, timeout: 40 };
+    let gateway = GatewayArgs { gateway: Some(gateway), timeout: 40, ..GatewayArgs::default() };
     Push {
         thing: "relay".to_owned(),
         file: "x".into(),
@@ -123,7 +123,7 @@ fn every_other_way_to_fail_has_its_exit_code() {
     const NOBODY: &str = r#"[{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "Rely", "forms": [{"op": "readallproperties", "href": "/things/rely/x"}]}]"#;
     let rows: [(Answers, Exit, &str); 8] = [
         (&[(404, r#"{"title": "No such Thing"}"#)], Exit::Unknown, "No such Thing"),
-        (&[(502, "<html>")], Exit::Refused, "502"),
+        (&[(502, "<html>")], Exit::Unreachable, "502"),
         (&[(401, "")], Exit::Unauthorized, "who asks"),
         (&[(200, "<html>")], Exit::Failed, "did not answer with JSON"),
         (&[(200, "[]")], Exit::Failed, "cannot be used"),
@@ -154,6 +154,6 @@ fn every_other_way_to_fail_has_its_exit_code() {
     }
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(run(&arguments(format!("http://{free}"))).unwrap_err().exit, Exit::Unreachable);
-    assert_eq!(run(&arguments("https://pi".into())).unwrap_err().exit, Exit::Usage);
+    assert_eq!(run(&arguments("ftp://pi".into())).unwrap_err().exit, Exit::Usage);
     assert_eq!(run(&arguments("pi local".into())).unwrap_err().exit, Exit::Usage);
 }
