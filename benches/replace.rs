@@ -112,11 +112,11 @@ fn main() -> Result<()> {
         let cells = [500, 990, 1000].map(|per_mille| format!("{:.2}", ms(latencies, per_mille)));
         table.row([vec![what.to_owned()], cells.to_vec()].concat());
     }
-    let pause = ms(&pauses, 990).max(ms(&pauses_at_once, 990));
-    table.promise(&format!("pause p99 <= {PAUSE_P99_MS} ms"), pause, pause <= PAUSE_P99_MS);
+    let pause = ms(&pauses, 990);
+    table.promise(&format!("pause p99 <= {PAUSE_P99_MS} ms, 20 times a second"), pause, pause <= PAUSE_P99_MS);
     let (loses, with) = (ms(&during, 990) - ms(&without, 990), ms(&during, 990));
     table.promise(
-        &format!("a request at p99 loses <= {PAUSE_P99_MS} ms by 20 a second, here of {with:.2} ms"),
+        &format!("a request at p99 loses <= {PAUSE_P99_MS} ms by 20 replacements a second, here of {with:.2} ms"),
         loses,
         loses <= PAUSE_P99_MS,
     );
