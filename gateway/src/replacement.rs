@@ -205,7 +205,9 @@ impl Replacement {
 
     /// The next version is watched, if there is one to go back to.
     fn canary_after(&self, record: &ThingRecord) -> Option<CanaryRecord> {
-        Some(CanaryRecord::begun(&self.canary, record.version_current?, SystemTime::now()))
+        let (now, previous) = (Instant::now(), record.version_current?);
+        let good = self.outlet.published.good(now);
+        Some(CanaryRecord::begun(&self.canary, previous, SystemTime::now()).after(&good, now))
     }
 
     fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, InteractionError> {
@@ -240,7 +242,7 @@ impl Replacement {
         let (now, version, template) = (self.outlet.description(), version.clone(), self.template.load_full());
         let described = tokio::task::spawn_blocking(move || {
             let description = approval.describes(&now, &version)?;
-            approval::fits(&template, &version.component)?;
+            approval.takes_settings(&template, &version.component)?;
             Ok(description)
         })
         .await;

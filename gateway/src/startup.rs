@@ -73,7 +73,7 @@ pub(crate) async fn start_thing(parts: &Parts, as_in_the_file: &Declaration) -> 
     let current = record.current().cloned().ok_or("no version of the handler is kept")?;
     let current = version::load(parts, &fitting, &current).await?;
     fitting.warn(&current);
-    let canary = canary(parts, &fitting, &record).await;
+    let (record, canary) = canary(parts, &fitting, record).await?;
     let declaration = as_in_the_file.clone();
     let thing = Beginning { record, declaration, version: current, canary, template: Arc::new(template), slots };
     let started = run(parts, thing, heard)?;
@@ -153,7 +153,7 @@ fn control_description(record: &ThingRecord, title: &str) -> Result<Description,
 fn no_longer_applies(errors: &[FieldError]) -> String {
     let what = errors.iter().map(|error| format!("{}: {}", error.field, error.description));
     let what = what.collect::<Vec<_>>().join("; ");
-    format!("what was configured no longer applies: {what}; say it anew in the Thing's file, which wins then")
+    format!("what was configured no longer applies: {what}; give it another value in the Thing's file, which wins then")
 }
 
 async fn import(parts: &Parts, declaration: &Declaration) -> Result<ThingRecord, String> {
@@ -163,11 +163,32 @@ async fn import(parts: &Parts, declaration: &Declaration) -> Result<ThingRecord,
     Ok(import.record)
 }
 
-/// A canary that was under way when the gateway stopped goes on.
-async fn canary(parts: &Parts, fitting: &Fitting<'_>, record: &ThingRecord) -> Option<Canary> {
-    let kept = record.canary.as_ref()?;
-    let previous = version::load(parts, fitting, record.version(kept.previous)?).await.ok()?;
-    Some(Canary::resume(kept, previous))
+/// A canary that was under way when the gateway stopped, or that the handlers folder has begun, goes on; one that could not
+/// go back is none.
+async fn canary(
+    parts: &Parts,
+    fitting: &Fitting<'_>,
+    mut record: ThingRecord,
+) -> Result<(ThingRecord, Option<Canary>), String> {
+    let Some(kept) = record.canary.take() else { return Ok((record, None)) };
+    let previous = match record.version(kept.previous) {
+        Some(previous) => version::load(parts, fitting, previous).await,
+        None => Err("it is not kept".to_owned()),
+    };
+    match previous {
+        Ok(previous) => {
+            let canary = Canary::resume(&kept, previous);
+            Ok((ThingRecord { canary: Some(kept), ..record }, Some(canary)))
+        }
+        Err(reason) => {
+            let (thing, previous) = (&record.name, kept.previous);
+            tracing::warn!(%thing, previous, reason, "a new version is not watched: the one before could not serve so");
+            let mut batch = Batch::new();
+            batch.put_record(&record).forget_state_before(thing);
+            parts.store.commit(batch).await.map_err(|error| error.to_string())?;
+            Ok((record, None))
+        }
+    }
 }
 
 fn claim(parts: &Parts, declaration: &Declaration) -> Result<HashMap<String, Slot>, String> {

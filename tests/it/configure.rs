@@ -1,6 +1,7 @@
 //! The action `configure` of the Thing `gateway`: other grants and settings while the Thing serves.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -13,10 +14,10 @@ use serde_json::{Value, json};
 use tests::{
     Client, Site, eventually, handlers,
     http::Request,
-    site::{CLIMATE, LED, RELAY},
+    site::{BUTTON, CLIMATE, LED, RELAY},
 };
 
-use crate::sensors::SOON;
+use crate::{hostile::written::Guest, sensors::SOON};
 
 const CONFIGURE: &str = "/things/gateway/actions/configure";
 const INTERVAL: &str = "/things/climate/properties/samplingInterval";
@@ -225,4 +226,71 @@ fn a_setting_that_does_not_fit_the_thing_model_is_refused_and_an_unknown_one_tol
     let Err(error) = site.start() else { anyhow::bail!("it started") };
     ensure!(format!("{error:#}").contains("climate.toml:9:1: `settings.samplingInterval`"), "{error:#}");
     Ok(())
+}
+
+#[test]
+fn a_device_that_is_granted_otherwise_is_used_so() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("button", BUTTON)?.thing("lamp", RELAY)?;
+    let gateway = site.start()?;
+    let client = gateway.client();
+    let pressed = |times: u32| -> Result<()> {
+        client
+            .json("POST", "/things/board/actions/press", &json!({ "part": "button", "duration": 50 }))?
+            .expect(204)?;
+        eventually("the press is counted and over", SOON, || {
+            let counted = client.value("/things/button/properties/presses")? == times;
+            Ok((counted && board(client)?["button"]["pressed"] == false).then_some(()))
+        })
+    };
+    pressed(1)?;
+    let line = json!({ "kind": "gpio", "chip": "board:gpio", "line": 22, "direction": "input", "active-low": true,
+        "debounce-ms": 20 });
+    configure(client, "button", json!({ "grants": { "button": line } }))?;
+    pressed(2)?;
+    // The relay's line, let go and taken anew: what is read is how it stands.
+    client.json("PUT", ON, &json!(true))?.expect(204)?;
+    let line = json!({ "kind": "gpio", "chip": "board:gpio", "line": 17, "direction": "output", "active-low": true });
+    configure(client, "lamp", json!({ "grants": { "coil": line } }))?;
+    for on in [true, false] {
+        client.json("PUT", ON, &json!(on))?.expect(204)?;
+        ensure!(client.value(ON)? == on && board(client)?["relay"]["on"] == !on, "{}", board(client)?);
+    }
+    Ok(())
+}
+
+/// A handler whose only property is within these bounds.
+fn bounded(minimum: i32, maximum: i32) -> Vec<u8> {
+    let model = json!({
+        "@context": "https://www.w3.org/2022/wot/td/v1.1",
+        "@type": "tm:ThingModel",
+        "title": "Bounded",
+        "properties": { "limit": { "type": "integer", "minimum": minimum, "maximum": maximum } },
+    });
+    Guest::new().model(&model.to_string()).component()
+}
+
+#[test]
+fn a_version_that_could_not_come_back_leaves_no_probation_behind() -> Result<()> {
+    let mut site = Site::new()?;
+    let component = site.own_handlers()?.join("bounded.wasm");
+    let declared = |limit: u32| format!("handler = \"bounded\"\n[settings]\nlimit = {limit}\n");
+    fs::write(&component, bounded(0, 10))?;
+    site.thing("tank", &declared(5))?;
+    let site = site.start()?.stop()?.1;
+    fs::write(&component, bounded(20, 100))?;
+    site.thing("tank", &declared(50))?;
+    let gateway = site.start()?;
+    let client = gateway.client();
+    configure(client, "tank", json!({ "settings": { "limit": 60 } }))?;
+    let status = client.value("/things/tank/handler/properties/status")?;
+    ensure!(status["state"] == "running", "{status}");
+    // The other way round, while it runs: approved first, configured then.
+    let replace = |query: &str| {
+        let path = format!("/things/tank/handler/actions/replace{query}");
+        client.send(&Request::new("POST", &path).body("application/wasm", bounded(0, 10)))
+    };
+    let refused = replace("")?.problem(400)?.to_string();
+    ensure!(refused.contains("approve=true") && refused.contains("/settings/limit"), "{refused}");
+    replace("?approve=true")?.expect(200).map(drop)
 }

@@ -17,7 +17,7 @@ mod runner;
 mod storms;
 mod words;
 #[path = "../guests/written.rs"]
-mod written;
+pub(crate) mod written;
 
 use anyhow::Result;
 

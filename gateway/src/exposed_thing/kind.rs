@@ -101,9 +101,17 @@ impl Kind {
         let kind = Arc::new(Self::made(&text, model, without)?);
         let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
         let kinds = kinds.get_or_insert_default();
+        // Another may have made the same meanwhile.
+        if let Some(known) = kinds.get(&hash).and_then(Weak::upgrade).filter(|known| known.is_of(model, without)) {
+            return Ok(known);
+        }
         kinds.retain(|_, kind| kind.strong_count() > 0);
         kinds.insert(hash, Arc::downgrade(&kind));
         Ok(kind)
+    }
+
+    fn is_of(&self, model: &Value, without: &[String]) -> bool {
+        self.model == *model && self.without == without
     }
 
     fn made(text: &[u8], model: &Value, without: &[String]) -> Result<Self, TdError> {
@@ -126,7 +134,7 @@ fn known(hash: u64, model: &Value, without: &[String]) -> Option<Arc<Kind>> {
     let kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
     let known = kinds.as_ref()?.get(&hash)?.upgrade()?;
     drop(kinds);
-    (known.model == *model && known.without == without).then_some(known)
+    known.is_of(model, without).then_some(known)
 }
 
 fn schema_error(pointer: &str, reason: &str) -> TdError {

@@ -16,7 +16,7 @@ use crate::behavior::handler::request::{Reconfigured, Request, Switching};
 use crate::behavior::handler::version::Version;
 use crate::interaction::InteractionError;
 use crate::names::ThingName;
-use crate::store::{Batch, CanaryRecord, Configured, ThingRecord, settings_key};
+use crate::store::{Batch, Configured, ThingRecord, settings_key};
 
 /// What `configure` is told.
 #[derive(Debug, Deserialize)]
@@ -61,7 +61,8 @@ impl Replacement {
     /// # Errors
     /// `InvalidInput` when a grant is none, its device is held or absent, a setting does not fit the Thing Model, or the
     /// handler does not start with it; `Forbidden` when it would lack what it needs; `Conflict` when the version to which a
-    /// probation goes back could not serve so. Then all stays.
+    /// probation goes back could not serve so. Then all stays. Devices answer only after that: where a version on probation
+    /// does not stay up with what was configured, it is rolled back, and `Conflict` says that the configuration stands.
     pub(crate) async fn configure(&self, told: Configuration) -> Result<NowConfigured, InteractionError> {
         let _turn = self.turn()?;
         let begun = Instant::now();
@@ -86,7 +87,7 @@ impl Replacement {
         self.rehearse(&version).await?;
         // It may have ended meanwhile, and neither ends nor begins from here on.
         let watched = self.begin(Switching::Configuration, based_on).await?.canary;
-        record.canary = watched.map(|kept| CanaryRecord::begun(&self.canary, kept.previous, SystemTime::now()));
+        record.canary = watched.map(|kept| kept.anew(&self.canary, SystemTime::now()));
         let mut forgotten = Batch::new();
         for key in told.settings.keys() {
             forgotten.put_state(self.thing(), &settings_key(key), None);
@@ -100,7 +101,13 @@ impl Replacement {
         // Before the cut-over: the devices of grants that are no more are let go with the last of their slots.
         self.template.store(template);
         let next = Box::new(Next { version, record, description, configured: anew });
-        let CutOver { pause } = self.behavior.tell(|reply| Request::CutOver { next, reply }).await?;
+        let went = self.behavior.tell(|reply| Request::CutOver { next, reply }).await;
+        let CutOver { pause } = went.map_err(|error| match error {
+            InteractionError::Conflict { detail } => {
+                InteractionError::Conflict { detail: format!("{detail}; what was configured stands") }
+            }
+            other => other,
+        })?;
         tracing::info!(thing = %self.thing(), ?pause, total = ?begun.elapsed(), "configured");
         let unknown = unknown.into_iter().filter(|key| configured.settings.contains_key(key)).collect();
         Ok(NowConfigured { configured, unknown, pause })

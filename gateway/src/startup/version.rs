@@ -61,7 +61,9 @@ impl Fitting<'_> {
     fn said(&self, misfit: &Misfit) -> String {
         if misfit.is_in(&self.configured) {
             let sentence = misfit.sentence();
-            return format!("as it was configured, {sentence}; say it anew in the Thing's file, which wins then");
+            return format!(
+                "as it was configured, {sentence}; give it another value in the Thing's file, which wins then"
+            );
         }
         self.declaration.fault_at(&[misfit.table, &misfit.key], &misfit.sentence(), &misfit.hint).on_one_line()
     }

@@ -3,7 +3,8 @@
 //! One JSON value per Thing, written whole. Versions are numbered from 1 and never renumbered; at most
 //! [`VERSIONS_MAX`] are kept, and never is the current one or the one before a running canary dropped.
 
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -13,6 +14,9 @@ use crate::config::Canary;
 use crate::names::{ComponentDigest, ThingId, ThingName};
 use crate::utc::unix_ms;
 
+/// For how long a new version may be without a reading, where the one before had some: as long as those were good, but no
+/// longer than this.
+const SILENT_MAX: Duration = Duration::from_secs(3_600);
 /// Handler versions that are kept per Thing.
 pub const VERSIONS_MAX: usize = 5;
 
@@ -63,13 +67,34 @@ pub struct CanaryRecord {
     pub calls_left: u32,
     /// Number of the version that comes back when it fails.
     pub previous: u64,
+    /// The properties of which that one had good readings.
+    #[serde(default)]
+    pub answered: Vec<String>,
+    /// How long these were good: the new version has readings too by then.
+    #[serde(default)]
+    pub answers_within_ms: u64,
 }
 
 impl CanaryRecord {
     /// A probation that begins `now`.
     pub fn begun(canary: &Canary, previous: u64, now: SystemTime) -> Self {
         let deadline_utc_ms = unix_ms(now) + u64::from(canary.seconds) * 1_000;
-        Self { deadline_utc_ms, calls_left: canary.calls, previous }
+        Self { deadline_utc_ms, calls_left: canary.calls, previous, answered: Vec::new(), answers_within_ms: 0 }
+    }
+
+    /// The readings of the previous version that are good at `now`, and until when.
+    #[must_use]
+    pub fn after(self, good: &[(Arc<str>, Instant)], now: Instant) -> Self {
+        let within = good.iter().map(|(_, until)| until.saturating_duration_since(now)).max().unwrap_or_default();
+        let answers_within_ms = u64::try_from(within.min(SILENT_MAX).as_millis()).unwrap_or(u64::MAX);
+        Self { answered: good.iter().map(|(name, _)| name.to_string()).collect(), answers_within_ms, ..self }
+    }
+
+    /// The same probation from its beginning.
+    #[must_use]
+    pub fn anew(self, canary: &Canary, now: SystemTime) -> Self {
+        let Self { previous, answered, answers_within_ms, .. } = self;
+        Self { answered, answers_within_ms, ..Self::begun(canary, previous, now) }
     }
 }
 
@@ -219,7 +244,7 @@ mod tests {
     fn the_version_before_a_canary_is_never_dropped() {
         let mut record = record();
         record.install(ComponentDigest::of(b"old"), VersionOrigin::Folder, 0);
-        record.canary = Some(CanaryRecord { deadline_utc_ms: 1, calls_left: 1, previous: 1 });
+        record.canary = Some(CanaryRecord::begun(&Canary::default(), 1, SystemTime::UNIX_EPOCH));
         for n in 0..10_u64 {
             record.install(ComponentDigest::of(&n.to_le_bytes()), VersionOrigin::Pushed, n);
         }
@@ -233,5 +258,21 @@ mod tests {
         record.settings_seen.insert("samplingInterval".into(), 1000.into());
         record.install(ComponentDigest::of(b"x"), VersionOrigin::Folder, 5);
         assert_eq!(serde_json::from_slice::<ThingRecord>(&record.to_bytes()).unwrap(), record);
+    }
+
+    #[test]
+    fn a_probation_that_begins_anew_knows_what_was_answered_before() {
+        let (now, canary) = (Instant::now(), Canary { seconds: 60, calls: 7 });
+        let good =
+            [(Arc::from("a"), now + Duration::from_secs(9)), (Arc::from("b"), now + Duration::from_secs(90_000))];
+        let begun = CanaryRecord::begun(&canary, 3, SystemTime::UNIX_EPOCH).after(&good, now);
+        assert_eq!(
+            (begun.answered.as_slice(), begun.answers_within_ms),
+            (&["a".to_owned(), "b".to_owned()][..], 3_600_000)
+        );
+        let anew = CanaryRecord { calls_left: 1, ..begun.clone() }.anew(&canary, SystemTime::UNIX_EPOCH);
+        assert_eq!(anew, begun);
+        let older = r#"{"deadline_utc_ms":1,"calls_left":2,"previous":3}"#;
+        assert!(serde_json::from_str::<CanaryRecord>(older).unwrap().answered.is_empty());
     }
 }

@@ -36,16 +36,21 @@ pub(crate) fn interface(import: &str) -> Option<&'static str> {
 }
 
 /// Reads a component's outside, or says why it is no handler.
-pub(crate) fn admit(bytes: &[u8], bytes_max: usize) -> Result<Outside, HandlerError> {
-    validate(bytes, bytes_max)?;
+pub(crate) fn admit(bytes: &[u8]) -> Result<Outside, HandlerError> {
+    validate(bytes)?;
     outside(bytes)
 }
 
-/// Whether this is a component at all, and one that can be compiled: its code is gone through.
-fn validate(bytes: &[u8], bytes_max: usize) -> Result<(), HandlerError> {
+/// Whether it is small enough to be looked at.
+pub(crate) fn check_size(bytes: &[u8], bytes_max: usize) -> Result<(), HandlerError> {
     if bytes.len() > bytes_max {
         return Err(HandlerError::bad(format!("{} bytes, more than {bytes_max}", bytes.len())));
     }
+    Ok(())
+}
+
+/// Whether this is a component at all, and one that can be compiled: its code is gone through.
+fn validate(bytes: &[u8]) -> Result<(), HandlerError> {
     if Engine::detect_precompiled(bytes).is_some() {
         return Err(HandlerError::bad("it is precompiled native code; upload the component itself"));
     }

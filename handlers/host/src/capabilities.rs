@@ -131,9 +131,16 @@ impl Capabilities {
         self.granted.slots.get(usize::try_from(number).ok()?)?.as_ref()
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
-        if self.granted.signals.try_send(signal).is_err() {
-            self.granted.signals_lost.fetch_add(1, Relaxed);
+    /// Passes signals on for as long as anybody has these capabilities. Whoever keeps it keeps no device: a line's watch holds
+    /// what it tells, and would hold the line.
+    pub(crate) fn teller(&self) -> impl Fn(Signal) + Send + Sync + use<> {
+        let granted = Arc::downgrade(&self.granted);
+        move |signal| {
+            if let Some(granted) = granted.upgrade()
+                && granted.signals.try_send(signal).is_err()
+            {
+                granted.signals_lost.fetch_add(1, Relaxed);
+            }
         }
     }
 }

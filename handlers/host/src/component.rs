@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::admission::{Outside, admit, outside};
+use crate::admission::{Outside, admit, check_size, outside};
 use crate::bindings::ThingHandlerPre;
 use crate::capabilities::Want;
 use crate::digest::ComponentDigest;
@@ -100,12 +100,17 @@ impl HandlerComponent {
 
     /// At low priority: Things that serve do not notice that another looks at an upload.
     fn load_anew(engine: &Arc<EngineShared>, digest: ComponentDigest, bytes: &[u8]) -> Result<Self, HandlerError> {
+        check_size(bytes, engine.config.component_bytes_max)?;
+        // Another may have loaded the same while this waited.
+        if let Some(shared) = engine.loaded.get(&digest) {
+            return Ok(Self { shared });
+        }
         let began = Instant::now();
         let cached = engine.cache.as_ref().and_then(|cache| cache.read(&digest));
         // What this gateway has compiled it has validated before.
         let outside = match &cached {
             Some(_) => outside(bytes)?,
-            None => admit(bytes, engine.config.component_bytes_max)?,
+            None => admit(bytes)?,
         };
         let (code, from_cache) = match cached {
             Some(code) => (code, true),

@@ -49,6 +49,12 @@ impl Sandbox {
         }
     }
 
+    /// As it was made, where an instance was begun and came to nothing; the time that it took stays counted.
+    pub(crate) fn unused(self) -> Self {
+        let Self { capabilities, clock, state, limits, control, .. } = self;
+        Self { control, ..Self::new(capabilities, clock, HeldState::new(state.roll_back()), limits) }
+    }
+
     /// The call ended: its effects, and the host calls that it made.
     pub(crate) fn end_call(&mut self) -> u32 {
         std::mem::take(&mut self.host_calls)

@@ -139,7 +139,9 @@ async fn instantiate(
         let (store, instantiated) = inside(ready, sandbox).await;
         match instantiated {
             Ok(guest) => return Ok((store, guest)),
-            Err(error) if error.is::<PoolConcurrencyLimitError>() => (sandbox, full) = (store.into_data(), true),
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => {
+                (sandbox, full) = (store.into_data().unused(), true);
+            }
             Err(error) => return Err(Instead::Lost(store, of_instantiation(&error, budget_ms))),
         }
     }

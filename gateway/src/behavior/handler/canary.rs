@@ -27,9 +27,6 @@ const FAULTS_MAX: u32 = 3;
 const OUTLIVES_MAX: Duration = Duration::from_secs(10);
 /// When the end of a canary is tried again that could not be kept.
 const AGAIN: Duration = Duration::from_secs(10);
-/// For how long a new version may be without a reading, where the one before had some: as long as those were good, but no
-/// longer than this.
-const SILENT_MAX: Duration = Duration::from_secs(3_600);
 /// After how many more calls a version that still is without a reading is looked at again.
 const CALLS_AGAIN: u32 = 20;
 
@@ -42,9 +39,9 @@ pub(crate) struct Canary {
     pub(super) faults: u32,
     pub(super) previous: Version,
     pub(super) previous_instance: Option<HandlerInstance>,
-    /// The properties of which the previous version had good readings; none after a restart.
+    /// The properties of which the previous version had good readings.
     pub(super) answered: Vec<Arc<str>>,
-    /// When these would have lapsed: by then the new version has readings too.
+    /// By when the new version has readings too.
     pub(super) answers_by: Instant,
 }
 
@@ -59,21 +56,9 @@ impl Canary {
             faults: 0,
             previous,
             previous_instance: None,
-            answered: Vec::new(),
-            answers_by: now,
+            answered: kept.answered.iter().map(|name| Arc::from(name.as_str())).collect(),
+            answers_by: now + Duration::from_millis(kept.answers_within_ms),
         }
-    }
-
-    fn had(&self) -> Vec<(Arc<str>, Instant)> {
-        self.answered.iter().map(|name| (Arc::clone(name), self.answers_by)).collect()
-    }
-
-    /// What the previous version could answer, as it was published.
-    fn that_answered(mut self, good: Vec<(Arc<str>, Instant)>) -> Self {
-        let by = good.iter().map(|(_, until)| *until).max();
-        self.answers_by = by.unwrap_or(self.answers_by).min(self.answers_by + SILENT_MAX);
-        self.answered = good.into_iter().map(|(name, _)| name).collect();
-        self
     }
 }
 
@@ -86,30 +71,30 @@ impl Task {
         if self.end_running_actions(true) {
             self.fail_safe().await;
         }
-        let previous_instance = self.instance.take();
-        let previous = std::mem::replace(&mut self.version, next.version);
+        let before_instance = self.instance.take();
+        let before = std::mem::replace(&mut self.version, next.version);
         self.record = next.record;
         (self.failed_starts, self.paused_until, self.up_since) = (0, None, None);
-        let good = match (&next.configured, &self.canary) {
-            (Some(_), Some(canary)) => canary.had(),
-            _ => self.outlet.published.good(begun),
-        };
         self.outlet.published.outlives(begun + OUTLIVES_MAX);
         if let Some(description) = next.description {
             self.outlet.describe(description);
         }
         // What a canary goes back to: the version before, or, configured anew too, the one that it went back to before.
-        let back_to = match next.configured {
-            None => Some((previous, previous_instance)),
+        let ended = self.canary.take();
+        let (back_to, leaves) = match next.configured {
+            None => (Some((before, before_instance)), ended),
             Some(Reconfigured { slots, previous }) => {
                 self.outlet.mark_simulated(slots.iter().any(Slot::is_simulated));
                 self.slots = slots;
-                previous.map(|previous| (previous, None))
+                // With the last of their slots: before the new version uses the same devices in another way.
+                drop((before, before_instance, ended));
+                (previous.map(|previous| (previous, None)), None)
             }
         };
         let canary = self.record.canary.as_ref().zip(back_to);
-        self.canary = canary.map(|(kept, (previous, previous_instance))| {
-            Canary { previous_instance, ..Canary::resume(kept, previous) }.that_answered(good)
+        self.canary = canary.map(|(kept, (previous, previous_instance))| Canary {
+            previous_instance,
+            ..Canary::resume(kept, previous)
         });
         let number = self.version.number;
         CrashPoint::CutOverBegun.pass();
@@ -118,7 +103,10 @@ impl Task {
             let detail = format!("version {number} was rolled back at once: {}", self.last_failure);
             return Err(InteractionError::Conflict { detail });
         }
-        Ok(CutOver { pause: begun.elapsed() })
+        let pause = begun.elapsed();
+        // Its code and memory are given back beside what the Thing does.
+        drop(tokio::task::spawn_blocking(move || drop(leaves)));
+        Ok(CutOver { pause })
     }
 
     /// The previous version's answer to a read that the new one did not survive.
@@ -126,7 +114,7 @@ impl Task {
         let canary = self.canary.as_mut()?;
         let instance = match canary.previous_instance.take() {
             Some(instance) => instance,
-            // After a restart in the middle of a canary the previous version has no instance yet.
+            // After a restart or a new configuration in the middle of a canary the previous version has no instance yet.
             None => canary.previous.start(self.store.state(self.outlet.name()), Origin::Recovered).await.instance?,
         };
         let answer = instance.read_property(name, call).await;

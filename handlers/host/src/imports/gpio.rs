@@ -55,11 +55,11 @@ impl Host for Sandbox {
 impl Sandbox {
     /// Numbers of slots are those of this instance's wants: edges end with it.
     fn edge_sink(&self, slot: u32) -> EdgeSink {
-        let (capabilities, clock) = (self.capabilities.clone(), self.clock);
+        let (tell, clock) = (self.capabilities.teller(), self.clock);
         let alive = Arc::downgrade(&self.control);
         Arc::new(move |edge: things::Edge| {
             if alive.strong_count() > 0 {
-                capabilities.signal(Signal::Edge(Edge { slot, level: level(edge.level), at: clock.at(edge.at) }));
+                tell(Signal::Edge(Edge { slot, level: level(edge.level), at: clock.at(edge.at) }));
             }
         })
     }
