@@ -11,7 +11,7 @@ use serde_json::Value;
 use tests::{CommandLine, Gateway, Site, command::Said, site};
 
 /// The doctor's look at a site; every verdict is a line.
-fn doctor(site: &Site, arguments: &[&str]) -> Result<CommandLine> {
+pub(super) fn doctor(site: &Site, arguments: &[&str]) -> Result<CommandLine> {
     let (config, data, handlers) = (site.config(), site.data_dir(), site.handlers().to_owned());
     let path = |path: std::path::PathBuf| path.into_os_string().into_string().ok().context("no UTF-8 path");
     let (config, data, handlers) = (path(config)?, path(data)?, path(handlers)?);
@@ -24,7 +24,7 @@ fn findings(said: &Said) -> Result<Vec<Value>> {
 }
 
 /// Whether there is a finding of this check and verdict that says `what`.
-fn found(said: &Said, check: &str, verdict: &str, what: &str) -> Result<()> {
+pub(super) fn found(said: &Said, check: &str, verdict: &str, what: &str) -> Result<()> {
     let found = findings(said)?.into_iter().any(|finding| {
         let says = |key: &str| finding[key].as_str().is_some_and(|text| text.contains(what));
         finding["check"] == check && finding["verdict"] == verdict && says("what")
