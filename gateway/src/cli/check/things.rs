@@ -40,11 +40,11 @@ impl Examined {
         self.doubts.extend(other.doubts);
     }
 
-    /// The same, with all faults as doubts, and why they are no more.
-    fn doubted(mut self, why: &str) -> Self {
-        let faults = self.faults.drain(..);
-        self.doubts.extend(faults.map(|fault| ConfigFault { what: format!("{} ({why})", fault.what), ..fault }));
-        self
+    /// The same, with everything as a doubt, and why it is no more.
+    fn doubted(self, why: &str) -> Self {
+        let found = self.faults.into_iter().chain(self.doubts);
+        let doubts = found.map(|found| ConfigFault { what: format!("{} ({why})", found.what), ..found }).collect();
+        Self { faults: Vec::new(), doubts, store: self.store }
     }
 }
 
