@@ -9,6 +9,7 @@ mod batch;
 mod components;
 mod configured;
 mod folder;
+mod glance;
 mod import;
 mod mirror;
 mod record;
@@ -33,6 +34,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use batch::{BATCH_BYTES_MAX, Batch, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use components::{Components, Kept};
 pub use configured::Configured;
+pub use glance::Glance;
 pub use import::{FolderChoice, Import, ImportChange, choose_folder, import_declared, import_undeclared, settings_key};
 pub use record::{CanaryRecord, HandlerVersion, Presence, ThingRecord, VERSIONS_MAX, VersionOrigin};
 
@@ -173,7 +175,7 @@ impl Store {
 
     fn open_with(data_dir: &Path, lock: File, opener: Opener) -> Result<Self, StoreError> {
         let database = opener()?;
-        let mirror = Arc::new(RwLock::new(tables::load(&database)?));
+        let mirror = Arc::new(RwLock::new(tables::load(&database).map_err(tables::load_error)?));
         let components = Components::open(data_dir)?;
         let (trouble, told) = watch::channel(None);
         let mut writer =
@@ -287,7 +289,21 @@ impl Store {
     }
 }
 
-/// `Writer::prepare` has decoded every record once, and only records are written: this does not fail on a sound store.
+/// Whether this version can read what was loaded: its layout, and every record.
+fn check(mirror: &Mirror) -> Result<(), StoreError> {
+    let found = mirror.number(Table::Gateway, "schema");
+    if found > SCHEMA {
+        return Err(StoreError::Newer { found, known: SCHEMA });
+    }
+    for (Cell { thing, .. }, bytes) in mirror.of_table(Table::Things) {
+        if let Err(error) = serde_json::from_slice::<ThingRecord>(bytes) {
+            return Err(StoreError::Damaged { what: format!("the record of `{thing}`: {error}") });
+        }
+    }
+    Ok(())
+}
+
+/// [`check`] has decoded every record once, and only records are written: this does not fail on a sound store.
 fn decode(bytes: &[u8]) -> Option<ThingRecord> {
     serde_json::from_slice(bytes).ok()
 }
@@ -302,19 +318,13 @@ impl Writer {
         let mut batch = Batch::new();
         {
             let mirror = self.mirror.read().unwrap_or_else(PoisonError::into_inner);
-            match mirror.number(Table::Gateway, "schema") {
-                0 => batch.put(Table::Gateway, "schema", "", SCHEMA.to_le_bytes().to_vec()),
-                found if found > SCHEMA => return Err(StoreError::Newer { found, known: SCHEMA }),
-                _ => &mut batch,
-            };
+            check(&mirror)?;
+            if mirror.number(Table::Gateway, "schema") == 0 {
+                batch.put(Table::Gateway, "schema", "", SCHEMA.to_le_bytes().to_vec());
+            }
             for own in OWN_THINGS {
                 if mirror.get(Table::Gateway, own, "id").is_none() {
                     batch.put(Table::Gateway, own, "id", ThingId::mint().as_str().into());
-                }
-            }
-            for (Cell { thing, .. }, bytes) in mirror.of_table(Table::Things) {
-                if let Err(error) = serde_json::from_slice::<ThingRecord>(bytes) {
-                    return Err(StoreError::Damaged { what: format!("the record of `{thing}`: {error}") });
                 }
             }
         }

@@ -17,13 +17,15 @@ use hyper::{Uri, header::HeaderValue};
 
 use super::{
     Exit, Failure, console,
-    consumer::{Consumer, Found},
+    consumer::{Consumer, Found, same_origin},
 };
 
 /// Where a gateway listens that was not told otherwise.
 const GATEWAY: &str = "http://127.0.0.1:8080";
 /// Another one, for a whole session.
 const GATEWAY_VARIABLE: &str = "TIDEGATE_GATEWAY";
+/// The file of a token.
+const TOKEN_FILE_VARIABLE: &str = "TIDEGATE_TOKEN_FILE";
 /// The token itself, for those who keep secrets in the environment.
 const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
 /// Longest token file that is read, in bytes.
@@ -38,8 +40,10 @@ pub(super) struct GatewayArgs {
     // The environment is read later: a command may have to know who named the gateway.
     #[arg(long, value_name = "URL")]
     pub(super) gateway: Option<String>,
-    /// File whose first line is the access token; the environment's `TIDEGATE_TOKEN` may hold the token itself
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE", value_parser = perhaps_empty())]
+    /// File whose first line is the access token, which the environment's `TIDEGATE_TOKEN_FILE` may name too; its
+    /// `TIDEGATE_TOKEN` may hold the token itself
+    // The environment is read later: its token may not be meant for the gateway that is asked.
+    #[arg(long, value_name = "FILE", value_parser = perhaps_empty())]
     pub(super) token_file: Option<PathBuf>,
     /// File of certificates (PEM) that https trusts, beside those of this machine
     #[arg(long, value_name = "FILE", env = "TIDEGATE_CA_FILE", value_parser = perhaps_empty())]
@@ -77,6 +81,15 @@ impl OfThing {
     }
 }
 
+/// Whose token a gateway is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenOf {
+    /// The command line's, else the environment's.
+    Anyone,
+    /// The command line's alone.
+    CommandLine,
+}
+
 impl GatewayArgs {
     /// The gateway that was named, on the command line or else in the environment; an empty name names none.
     pub(super) fn named(&self) -> Option<String> {
@@ -86,16 +99,34 @@ impl GatewayArgs {
 
     /// A Consumer of the named gateway, or of the one that is usually on this machine.
     pub(super) fn consumer(&self) -> Result<Consumer, Failure> {
-        let gateway = parse(self.named().as_deref().unwrap_or(GATEWAY))?;
-        let ca_file = self.ca_file.clone().filter(|file| !file.as_os_str().is_empty());
-        Consumer::new(gateway, self.token()?, Duration::from_secs(self.timeout.max(1)), ca_file)
+        self.consumer_with(TokenOf::Anyone)
     }
 
-    fn token(&self) -> Result<Option<HeaderValue>, Failure> {
-        let file = self.token_file.as_deref().filter(|file| !file.as_os_str().is_empty());
-        let (token, origin) = match (file, std::env::var(TOKEN_VARIABLE)) {
-            (Some(file), _) => (read_token(file)?, file.display().to_string()),
-            (None, Ok(token)) if !token.trim().is_empty() => (token, TOKEN_VARIABLE.to_owned()),
+    /// The same, with a token that comes from there.
+    pub(super) fn consumer_with(&self, whose: TokenOf) -> Result<Consumer, Failure> {
+        let gateway = parse(self.named().as_deref().unwrap_or(GATEWAY))?;
+        let ca_file = self.ca_file.clone().filter(|file| !file.as_os_str().is_empty());
+        Consumer::new(gateway, self.token(whose)?, Duration::from_secs(self.timeout.max(1)), ca_file)
+    }
+
+    /// The gateway that the environment names, where it has a token that would be sent, and this is meant for that gateway
+    /// and not for the one at `url`.
+    pub(super) fn withheld_at(&self, url: &str) -> Option<String> {
+        let has_token =
+            self.token_file.is_none() && [TOKEN_FILE_VARIABLE, TOKEN_VARIABLE].iter().any(|name| is_set(name));
+        let named = std::env::var_os(GATEWAY_VARIABLE).filter(|named| has_token && !named.is_empty())?;
+        let named = named.to_string_lossy().into_owned();
+        let same = parse(&named).is_ok_and(|named| parse(url).is_ok_and(|url| same_origin(&named, &url)));
+        (!same).then_some(named)
+    }
+
+    fn token(&self, whose: TokenOf) -> Result<Option<HeaderValue>, Failure> {
+        let environment = |name: &str| std::env::var_os(name).filter(|_| whose == TokenOf::Anyone);
+        let file = self.token_file.clone().or_else(|| environment(TOKEN_FILE_VARIABLE).map(PathBuf::from));
+        let file = file.filter(|file| !file.as_os_str().is_empty());
+        let (token, origin) = match (file, environment(TOKEN_VARIABLE).and_then(|token| token.into_string().ok())) {
+            (Some(file), _) => (read_token(&file)?, file.display().to_string()),
+            (None, Some(token)) if !token.trim().is_empty() => (token, TOKEN_VARIABLE.to_owned()),
             (None, _) => return Ok(None),
         };
         bearer(token.trim()).map(Some).ok_or_else(|| {
@@ -103,6 +134,11 @@ impl GatewayArgs {
                 .with_hint("a token is one line of letters, digits and signs, as `tidegate token new` prints it")
         })
     }
+}
+
+/// Whether a variable of the environment holds something.
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 /// A file's name, or nothing: a variable of the environment that is empty names no file.

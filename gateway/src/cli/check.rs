@@ -31,6 +31,7 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
         let handlers = serve::handlers_dir(arguments.handlers.clone(), &tree.config);
         let examined = examine(&tree, &faults, &handlers, &data_dir)?;
         examined.doubts.iter().for_each(|doubt| console::note(format!("warning: {doubt}")));
+        faults.extend(examined.store);
         faults.extend(examined.faults);
     }
     ConfigFaults::check(faults).map_err(|faults| serve::faults_failure(&faults))?;

@@ -64,6 +64,11 @@ struct Asked<'a> {
     last_event_id: Option<&'a str>,
 }
 
+/// Whether both lead to the same gateway; what is no http or https URL leads to none.
+pub(super) fn same_origin(one: &Uri, other: &Uri) -> bool {
+    Origin::of(one).is_ok_and(|one| Origin::of(other).is_ok_and(|other| one == other))
+}
+
 /// One gateway, as its consumer sees it.
 #[derive(Debug, Clone)]
 pub(super) struct Consumer {

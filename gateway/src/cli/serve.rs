@@ -115,20 +115,21 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::caused(Exit::Failed, "cannot start the runtime", &error))
 }
 
+/// What to do about a store that cannot be used.
+pub(super) fn store_hint(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::InUse { .. } => "stop the other gateway, or give this one its own --data-dir",
+        StoreError::Damaged { .. } => {
+            "restore state.redb from a backup; moving it away starts anew, with new ids and without the state of Things"
+        }
+        StoreError::Newer { .. } => "run the newer version of tidegate that wrote it",
+        _ => "check that the data directory can be written, or choose one with --data-dir",
+    }
+}
+
 fn hint_for(error: &StartupError) -> Option<&'static str> {
     match error {
-        StartupError::Store { source: StoreError::InUse { .. }, .. } => {
-            Some("stop the other gateway, or give this one its own --data-dir")
-        }
-        StartupError::Store { source: StoreError::Damaged { .. }, .. } => Some(
-            "restore state.redb from a backup; moving it away starts anew, with new ids and without the state of Things",
-        ),
-        StartupError::Store { source: StoreError::Newer { .. }, .. } => {
-            Some("run the newer version of tidegate that wrote it")
-        }
-        StartupError::Store { .. } => {
-            Some("check that the data directory can be written, or choose one with --data-dir")
-        }
+        StartupError::Store { source, .. } => Some(store_hint(source)),
         StartupError::Things { .. } => Some(
             "mend the declaration in things.d/, or put NAME.wasm into the handlers folder; `tidegate build` makes that of a \
              handler of your own",

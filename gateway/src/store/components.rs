@@ -72,9 +72,14 @@ impl Drop for Kept {
 
 impl Components {
     pub(super) fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        let folder = data_dir.join("components");
-        folder::create(&folder)?;
-        Ok(Self { folder, held: Arc::default() })
+        let components = Self::of(data_dir);
+        folder::create(&components.folder)?;
+        Ok(components)
+    }
+
+    /// The folder as it is, which may be missing.
+    pub(super) fn of(data_dir: &Path) -> Self {
+        Self { folder: data_dir.join("components"), held: Arc::default() }
     }
 
     fn path(&self, digest: &ComponentDigest) -> PathBuf {

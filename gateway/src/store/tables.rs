@@ -118,3 +118,11 @@ pub(super) fn open_error(error: redb::DatabaseError) -> StoreError {
         other => StoreError::from(redb::Error::from(other)),
     }
 }
+
+/// What a failure to read all of the file means for a person.
+pub(super) fn load_error(error: redb::Error) -> StoreError {
+    match error {
+        redb::Error::Corrupted(what) => StoreError::Damaged { what },
+        other => StoreError::from(other),
+    }
+}

@@ -1,5 +1,7 @@
 //! `tidegate check`: what a start would refuse is said before it, all at once, with file and line.
 
+use std::{fs, time::SystemTime};
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use tests::{CommandLine, Site, command::Said, handlers, site};
@@ -81,21 +83,97 @@ fn a_setting_that_is_no_property_is_told_and_serves() -> Result<()> {
 fn what_a_gateway_has_kept_is_looked_at() -> Result<()> {
     let mut site = Site::new()?;
     let folder = site.own_handlers()?.to_owned();
-    std::fs::write(folder.join("relay.wasm"), handlers::component("relay")?)?;
+    fs::write(folder.join("relay.wasm"), handlers::component("relay")?)?;
     site.thing("lamp", site::RELAY)?.thing("climate", site::CLIMATE)?;
-    std::fs::write(folder.join("bme280.wasm"), handlers::component("bme280")?)?;
+    fs::write(folder.join("bme280.wasm"), handlers::component("bme280")?)?;
     let gateway = site.start()?;
     let input = json!({ "thing": "climate", "settings": { "samplingInterval": 300 } });
     gateway.client().json("POST", "/things/gateway/actions/configure", &input)?.expect(200)?;
     let (_, site) = gateway.stop()?;
     // The version that was kept serves on without its file; what was configured stands over the file.
-    std::fs::remove_file(folder.join("relay.wasm"))?;
+    fs::remove_file(folder.join("relay.wasm"))?;
     check(&site)?.ok()?;
-    std::fs::write(folder.join("relay.wasm"), "no component")?;
+    fs::write(folder.join("relay.wasm"), "no component")?;
     let said = check(&site)?.ok()?.errors;
     ensure!(said.contains("warning: ") && said.contains("relay.wasm is refused"), "{said}");
     drop(site.start()?);
     Ok(())
+}
+
+/// The files of the data directory, and when each was written.
+fn kept(site: &Site) -> Result<Vec<(String, Vec<u8>, SystemTime)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(site.data_dir())? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        let bytes = if about.is_file() { fs::read(entry.path())? } else { Vec::new() };
+        files.push((entry.file_name().to_string_lossy().into_owned(), bytes, about.modified()?));
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[test]
+fn nothing_that_is_kept_is_changed_and_a_damaged_store_is_a_fault() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("lamp", site::RELAY)?;
+    // A kill leaves a state file that a start repairs.
+    let site = site.start()?.kill()?;
+    let before = kept(&site)?;
+    check(&site)?.ok()?;
+    super::doctor::doctor(&site, &["--json"])?.run()?;
+    ensure!(kept(&site)? == before, "what is kept was written to");
+    fs::write(site.data_dir().join("state.redb"), "no store")?;
+    let said = check(&site)?.expect(3)?.errors;
+    ensure!(
+        said.contains("state.redb: the state file is damaged") && said.contains("hint: restore state.redb"),
+        "{said}"
+    );
+    fs::remove_file(site.declaration("lamp"))?;
+    check(&site)?.expect(3)?;
+    refused_at_start(site, "the state file is damaged")
+}
+
+#[test]
+fn a_component_that_does_not_fit_is_no_fault_while_a_kept_version_serves() -> Result<()> {
+    let mut site = Site::new()?;
+    let relay = site.own_handlers()?.join("relay.wasm");
+    fs::write(&relay, handlers::component("relay")?)?;
+    site.thing("lamp", site::RELAY)?;
+    let (_, site) = site.start()?.stop()?;
+    fs::write(&relay, handlers::component("led")?)?;
+    let said = check(&site)?.ok()?.errors;
+    let doubt =
+        "`grants.lamp`: the handler wants it (pwm), and it is not granted (version 1, which is kept, serves on)";
+    ensure!(said.contains(doubt) && said.matches("warning: ").count() == said.matches("serves on)").count(), "{said}");
+    let (_, site) = site.start()?.stop()?;
+    // The kept version has to fit too.
+    site.thing("lamp", &site::RELAY.replace("grants.coil", "grants.coill"))?;
+    let said = check(&site)?.expect(3)?.errors;
+    ensure!(said.contains("1 fault in") && said.contains("`grants.coil`: the handler wants it (gpio)"), "{said}");
+    refused_at_start(site, "`grants.coil`: the handler wants it")
+}
+
+#[test]
+fn what_a_running_gateway_may_have_been_given_is_no_fault() -> Result<()> {
+    let site = Site::new()?;
+    site.thing("lamp", site::RELAY)?;
+    let gateway = site.start()?;
+    // The file says nothing of the pushed version and its grant; now it does not fit the folder's component either.
+    let led = handlers::folder()?.join("led.wasm");
+    let led = led.to_str().context("no UTF-8 path")?;
+    let grant = "lamp={ kind = \"pwm\", chip = \"board:pwm-0\", channel = 0, frequency-hz = 1000, fail-safe = 0 }";
+    super::run(&gateway, &["handler", "push", "lamp", led, "--approve", "--yes", "--grant", grant])?.ok()?;
+    gateway.site().thing("lamp", &site::RELAY.replace("grants.coil", "grants.coill"))?;
+    gateway.site().thing("gone", "handler = \"gone\"\n")?;
+    let said = check(gateway.site())?.ok()?.errors;
+    for doubt in ["`grants.coil`: the handler wants it (gpio), and it is not granted", "there is no gone.wasm in "] {
+        ensure!(said.contains(doubt), "no `{doubt}`: {said}");
+    }
+    ensure!(said.matches("(what was configured or pushed cannot be seen now)").count() == 3, "{said}");
+    let url = format!("http://{}", gateway.client().address());
+    let said = super::doctor::doctor(gateway.site(), &["--json", "--gateway", &url])?.run()?.ok()?;
+    super::doctor::found(&said, "handlers", "warn", "cannot be seen now")
 }
 
 #[test]

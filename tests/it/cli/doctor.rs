@@ -1,13 +1,17 @@
 //! `tidegate hardware` and `tidegate doctor`: with and without a gateway, and what is wrong with what to do.
 
-use std::net::TcpListener;
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tests::{CommandLine, Gateway, Site, command::Said, site};
 
 /// The doctor's look at a site; every verdict is a line.
-fn doctor(site: &Site, arguments: &[&str]) -> Result<CommandLine> {
+pub(super) fn doctor(site: &Site, arguments: &[&str]) -> Result<CommandLine> {
     let (config, data, handlers) = (site.config(), site.data_dir(), site.handlers().to_owned());
     let path = |path: std::path::PathBuf| path.into_os_string().into_string().ok().context("no UTF-8 path");
     let (config, data, handlers) = (path(config)?, path(data)?, path(handlers)?);
@@ -20,7 +24,7 @@ fn findings(said: &Said) -> Result<Vec<Value>> {
 }
 
 /// Whether there is a finding of this check and verdict that says `what`.
-fn found(said: &Said, check: &str, verdict: &str, what: &str) -> Result<()> {
+pub(super) fn found(said: &Said, check: &str, verdict: &str, what: &str) -> Result<()> {
     let found = findings(said)?.into_iter().any(|finding| {
         let says = |key: &str| finding[key].as_str().is_some_and(|text| text.contains(what));
         finding["check"] == check && finding["verdict"] == verdict && says("what")
@@ -106,6 +110,56 @@ fn the_gateway_of_a_named_configuration_is_asked_and_its_address_said() -> Resul
     found(&said, "gateway", "ok", &format!("it runs at {other_url} "))
 }
 
+/// What a program that listens there is sent: the head of its first request. It closes the connection then.
+fn overheard(listener: &TcpListener) -> Result<String> {
+    let (stream, _) = listener.accept()?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let lines = BufReader::new(stream).lines().take_while(|line| line.as_ref().map_or(true, |line| !line.is_empty()));
+    Ok(lines.collect::<std::io::Result<Vec<_>>>()?.join("\n"))
+}
+
+#[test]
+fn the_token_of_the_environment_goes_to_no_other_gateway_than_the_environments() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let own = listener.local_addr()?;
+    let site = Site::new()?;
+    site.configure(&format!("listen = \"{own}\"\n[board]\nsimulated = true\n"))?;
+    let given = site.path().join("given");
+    std::fs::write(&given, "given\n")?;
+    let kept = site.path().join("kept");
+    std::fs::write(&kept, "s3cret\n")?;
+    let (given, kept) = (given.to_str().context("no UTF-8 path")?, kept.to_str().context("no UTF-8 path")?);
+    let (own, other) = (format!("http://{own}"), "http://other.example");
+    let ask = |arguments: &[&str], environment: &[(&str, &str)]| -> Result<(Said, String)> {
+        let command = doctor(&site, &[&["--json", "--timeout", "1"], arguments].concat())?;
+        let command = environment.iter().fold(command, |command, (name, value)| command.env(name, value));
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| command.run());
+            let sent = overheard(&listener)?;
+            Ok((asked.join().map_err(|_| anyhow::anyhow!("the doctor's thread panicked"))??, sent))
+        })
+    };
+    for token in [("TIDEGATE_TOKEN", "s3cret"), ("TIDEGATE_TOKEN_FILE", kept)] {
+        let (said, sent) = ask(&[], &[("TIDEGATE_GATEWAY", other), token])?;
+        ensure!(!sent.contains("s3cret"), "{token:?}: {sent}");
+        found(&said, "gateway", "warn", &format!("not sent to {own}: TIDEGATE_GATEWAY names {other}"))?;
+        let (_, sent) = ask(&["--token-file", given], &[("TIDEGATE_GATEWAY", other), token])?;
+        ensure!(sent.contains("Bearer given") && !sent.contains("s3cret"), "{token:?}: {sent}");
+        for same in [&[token][..], &[("TIDEGATE_GATEWAY", &own), token]] {
+            let (said, sent) = ask(&[], same)?;
+            ensure!(sent.contains("Bearer s3cret") && !said.output.contains("not sent"), "{same:?}: {sent} {said:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn without_things_nothing_is_said_of_handlers() -> Result<()> {
+    let said = doctor(&Site::new()?, &["--json"])?.run()?;
+    ensure!(findings(&said)?.iter().all(|finding| finding["check"] != "handlers"), "{}", said.output);
+    Ok(())
+}
+
 #[test]
 fn a_gateway_that_is_not_well_is_told_with_its_thing() -> Result<()> {
     let site = Site::new()?;
@@ -116,7 +170,7 @@ fn a_gateway_that_is_not_well_is_told_with_its_thing() -> Result<()> {
         let said = CommandLine::new(&["doctor", "--json", "--gateway", &url])?.run()?;
         Ok((said.code == 1).then_some(said))
     };
-    let said = tests::eventually("the doctor sees it", std::time::Duration::from_secs(30), sick)?;
+    let said = tests::eventually("the doctor sees it", Duration::from_secs(30), sick)?;
     found(&said, "thing", "fail", "lab: ")
 }
 

@@ -2,19 +2,21 @@
 //! grants and settings that do not fit them.
 //!
 //! It follows a start (`startup/version.rs`) by the same rules, and changes nothing that is kept. A store that a running
-//! gateway holds is not looked into: what may be in there is a doubt then, and no fault.
+//! gateway holds is not looked into: what it may have been configured and given is not known then, so nothing is a fault.
 
 use std::{collections::BTreeMap, path::Path};
 
 use handler_host::{HandlerComponent, HandlerEngine};
 
 use crate::{
-    cli::{Failure, inspect},
+    cli::{Failure, inspect, serve},
     config::{ConfigFault, Declaration, Tree},
     fit,
     names::ComponentDigest,
     repository::Repository,
-    store::{Configured, FolderChoice, Store, StoreError, ThingRecord, choose_folder, import_declared},
+    store::{
+        Configured, FolderChoice, Glance, HandlerVersion, StoreError, ThingRecord, choose_folder, import_declared,
+    },
 };
 
 /// What was found.
@@ -24,13 +26,33 @@ pub(in crate::cli) struct Examined {
     pub(in crate::cli) faults: Vec<ConfigFault>,
     /// It would, but perhaps not as meant.
     pub(in crate::cli) doubts: Vec<ConfigFault>,
+    /// The gateway would not start with this store, whatever its Things are.
+    pub(in crate::cli) store: Option<ConfigFault>,
+}
+
+impl Examined {
+    fn fault(fault: ConfigFault) -> Self {
+        Self { faults: vec![fault], ..Self::default() }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.faults.extend(other.faults);
+        self.doubts.extend(other.doubts);
+    }
+
+    /// The same, with everything as a doubt, and why it is no more.
+    fn doubted(self, why: &str) -> Self {
+        let found = self.faults.into_iter().chain(self.doubts);
+        let doubts = found.map(|found| ConfigFault { what: format!("{} ({why})", found.what), ..found }).collect();
+        Self { faults: Vec::new(), doubts, store: self.store }
+    }
 }
 
 /// What a gateway has kept.
 enum Kept {
-    /// Nothing yet, or nothing that can be read by anybody.
+    /// Nothing yet, or nothing that a gateway could read.
     Nothing,
-    Store(Store),
+    Store(Glance),
     /// A gateway holds it, or this user may not read it.
     Unseen,
 }
@@ -47,6 +69,16 @@ struct Examination<'a> {
     examined: Examined,
 }
 
+/// What a component has to fit.
+struct Wanted<'a> {
+    declaration: &'a Declaration,
+    /// With what was configured over it.
+    effective: &'a Declaration,
+    configured: &'a Configured,
+    /// Its file has no fault that hides a part of it.
+    whole: bool,
+}
+
 /// Examines the Things of a tree that has these `faults` already. What a faulty file grants and sets is known in part only:
 /// that is not held against anything.
 ///
@@ -58,16 +90,14 @@ pub(in crate::cli) fn examine(
     handlers: &Path,
     data: &Path,
 ) -> Result<Examined, Failure> {
+    let (kept, refused) = kept(data);
+    let examined = Examined { store: refused, ..Examined::default() };
     if tree.declarations.is_empty() {
-        return Ok(Examined::default());
+        return Ok(examined);
     }
-    let mut examination = Examination {
-        repository: Repository::new(handlers.to_owned(), tree.config.limits.component_bytes_max),
-        kept: kept(data),
-        engine: &inspect::engine()?,
-        admitted: BTreeMap::new(),
-        examined: Examined::default(),
-    };
+    let repository = Repository::new(handlers.to_owned(), tree.config.limits.component_bytes_max);
+    let (engine, admitted) = (&inspect::engine()?, BTreeMap::new());
+    let mut examination = Examination { repository, kept, engine, admitted, examined };
     for declaration in tree.declarations.values() {
         let whole = !faults.iter().any(|fault| fault.file == declaration.file);
         examination.thing(declaration, whole);
@@ -75,16 +105,16 @@ pub(in crate::cli) fn examine(
     Ok(examination.examined)
 }
 
-/// Opening makes files where there are none: only what a gateway has made before is looked into.
-fn kept(data: &Path) -> Kept {
-    match ["state.redb", "lock"].map(|file| data.join(file).try_exists()) {
-        [Ok(true), Ok(true)] => match Store::open(data) {
-            Ok(store) => Kept::Store(store),
-            Err(StoreError::Damaged { .. }) => Kept::Nothing,
-            Err(_) => Kept::Unseen,
-        },
-        [Err(_), _] | [_, Err(_)] => Kept::Unseen,
-        _ => Kept::Nothing,
+/// What is kept, and why a start would refuse it.
+fn kept(data: &Path) -> (Kept, Option<ConfigFault>) {
+    match Glance::at(data) {
+        Ok(None) => (Kept::Nothing, None),
+        Ok(Some(store)) => (Kept::Store(store), None),
+        Err(error @ (StoreError::Damaged { .. } | StoreError::Newer { .. })) => {
+            let fault = ConfigFault::of_file(&data.join("state.redb"), error.reason());
+            (Kept::Nothing, Some(fault.with_hint(serve::store_hint(&error))))
+        }
+        Err(_) => (Kept::Unseen, None),
     }
 }
 
@@ -108,70 +138,98 @@ impl Examination<'_> {
                 return self.examined.faults.push(fault.with_hint("say it anew in this file, which wins then"));
             }
         };
-        match self.component(declaration, &record) {
-            Some(Ok(component)) if whole => self.fit(&effective, &record.configured, &component),
-            Some(Err(fault)) if record.current().is_some() => self.examined.doubts.push(fault),
-            Some(Err(fault)) => self.examined.faults.push(fault),
-            Some(Ok(_)) | None => {}
-        }
+        let wanted = Wanted { declaration, effective: &effective, configured: &record.configured, whole };
+        let examined = self.versions(&wanted, &record);
+        self.examined.add(match self.kept {
+            Kept::Unseen => examined.doubted("what was configured or pushed cannot be seen now"),
+            Kept::Nothing | Kept::Store(_) => examined,
+        });
     }
 
-    /// The component that would serve; `None` when that cannot be known.
-    fn component(
-        &mut self,
-        declaration: &Declaration,
-        record: &ThingRecord,
-    ) -> Option<Result<HandlerComponent, ConfigFault>> {
-        let handler = &declaration.handler;
-        let fault = |what: &str, hint: &str| declaration.fault_at(&["handler"], what, hint);
+    /// The folder's component where it is news, and the kept version where that serves.
+    fn versions(&mut self, wanted: &Wanted<'_>, record: &ThingRecord) -> Examined {
+        let folder = self.folder(wanted, record);
+        let kept = record.current().filter(|_| folder.as_ref().is_none_or(|folder| !folder.faults.is_empty()));
+        let Some(kept) = kept else { return folder.unwrap_or_default() };
+        let mut examined = self.kept_version(wanted, kept);
+        let why = format!("version {}, which is kept, serves on", kept.number);
+        examined.add(folder.unwrap_or_default().doubted(&why));
+        examined
+    }
+
+    /// The folder's component; `None` when it is no news.
+    fn folder(&mut self, wanted: &Wanted<'_>, record: &ThingRecord) -> Option<Examined> {
+        let handler = &wanted.declaration.handler;
         let found = match self.repository.find(handler) {
             Ok(found) => found,
             Err(error) => {
                 let hint = "give the gateway's user the right to read it, or build it anew";
-                return Some(Err(fault(&format!("{handler}.wasm can't be read: {error}"), hint)));
+                return Some(wanted.fault(&format!("{handler}.wasm can't be read: {error}"), hint));
             }
         };
         let digest = found.as_deref().map(ComponentDigest::of);
-        let (bytes, digest) = match (choose_folder(record, digest.as_ref()), digest, found) {
-            (FolderChoice::Install, Some(digest), Some(bytes)) => (bytes, digest),
+        match (choose_folder(record, digest.as_ref()), digest, found) {
+            (FolderChoice::Install, Some(digest), Some(bytes)) => {
+                Some(self.component(wanted, (digest, &bytes), &format!("{handler}.wasm")))
+            }
             (FolderChoice::Missing, ..) => {
                 let what = format!("there is no {handler}.wasm in {}", self.repository.folder().display());
-                if matches!(self.kept, Kept::Unseen) {
-                    let hint = "the store cannot be looked into now: has the gateway a version that was pushed?";
-                    self.examined.doubts.push(fault(&what, hint));
-                    return None;
-                }
                 let hint =
                     "`tidegate build` makes it of a handler's crate; --handlers or `handlers-dir` names the folder";
-                return Some(Err(fault(&what, hint)));
+                Some(wanted.fault(&what, hint))
             }
-            _ => {
-                let Kept::Store(store) = &self.kept else { return None };
-                let digest = record.current()?.digest;
-                (store.components().get(&digest).ok()?, digest)
-            }
-        };
-        let admitted = self.admitted.entry(digest).or_insert_with(|| admit(self.engine, &bytes));
-        Some(admitted.clone().map_err(|error| {
-            fault(
-                &format!("{handler}.wasm is refused: {error}"),
-                "`tidegate handler inspect FILE` says more; build it anew",
-            )
-        }))
+            _ => None,
+        }
     }
 
-    fn fit(&mut self, declaration: &Declaration, configured: &Configured, component: &HandlerComponent) {
-        for misfit in fit::misfits(component, &declaration.grants, &declaration.settings) {
+    /// The version that is kept and would serve.
+    fn kept_version(&mut self, wanted: &Wanted<'_>, kept: &HandlerVersion) -> Examined {
+        let Kept::Store(store) = &self.kept else { return Examined::default() };
+        let what = format!("version {}, which is kept,", kept.number);
+        match store.components().get(&kept.digest) {
+            Ok(bytes) => self.component(wanted, (kept.digest, &bytes), &what),
+            Err(error) => wanted.fault(
+                &format!("{what} can't be read: {}", error.reason()),
+                "restore the data directory from a backup, or put another component into the handlers folder",
+            ),
+        }
+    }
+
+    /// What does not fit a component, or why it is none.
+    fn component(&mut self, wanted: &Wanted<'_>, (digest, bytes): (ComponentDigest, &[u8]), what: &str) -> Examined {
+        match self.admitted.entry(digest).or_insert_with(|| admit(self.engine, bytes)) {
+            Ok(component) => wanted.fit(component),
+            Err(error) => wanted.fault(
+                &format!("{what} is refused: {error}"),
+                "`tidegate handler inspect FILE` says more; build it anew",
+            ),
+        }
+    }
+}
+
+impl Wanted<'_> {
+    fn fault(&self, what: &str, hint: &str) -> Examined {
+        Examined::fault(self.declaration.fault_at(&["handler"], what, hint))
+    }
+
+    fn fit(&self, component: &HandlerComponent) -> Examined {
+        let mut examined = Examined::default();
+        if !self.whole {
+            return examined;
+        }
+        let Self { effective, configured, .. } = self;
+        for misfit in fit::misfits(component, &effective.grants, &effective.settings) {
             let fault = match misfit.is_in(configured) {
-                true => ConfigFault::of_file(&declaration.file, format!("as it was configured, {}", misfit.sentence()))
+                true => ConfigFault::of_file(&effective.file, format!("as it was configured, {}", misfit.sentence()))
                     .with_hint("say it anew in this file, which wins then"),
-                false => declaration.fault_at(&[misfit.table, &misfit.key], &misfit.sentence(), &misfit.hint),
+                false => effective.fault_at(&[misfit.table, &misfit.key], &misfit.sentence(), &misfit.hint),
             };
             match misfit.is_refused {
-                true => self.examined.faults.push(fault),
-                false => self.examined.doubts.push(fault),
+                true => examined.faults.push(fault),
+                false => examined.doubts.push(fault),
             }
         }
+        examined
     }
 }
 

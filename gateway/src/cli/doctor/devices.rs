@@ -11,7 +11,8 @@ use crate::config::{ConfigFault, Tree};
 pub(super) fn handlers(tree: &Tree, folder: &Path, data: &Path, findings: &mut Findings) -> Result<(), Failure> {
     const CHECK: &str = "handlers";
     let examined = check::examine(tree, &[], folder, data)?;
-    if examined.faults.is_empty() && examined.doubts.is_empty() {
+    let has_things = !tree.declarations.is_empty();
+    if has_things && examined.faults.is_empty() && examined.doubts.is_empty() {
         findings.ok(CHECK, format!("all are in {}, and fit their Things", folder.display()));
     }
     let said =

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{Findings, running::Running};
-use crate::store::{Store, StoreError};
+use super::{Findings, running::Running, serve};
+use crate::store::{Glance, StoreError};
 
 /// With less free space durable writes will soon be refused.
 const FREE_FEW: u64 = 200 << 20;
@@ -14,7 +14,7 @@ const FREE_NONE: u64 = 16 << 20;
 /// No clock that is set shows an earlier time: 2026-01-01.
 const EARLIEST: Duration = Duration::from_secs(1_767_225_600);
 
-/// The data directory can be written, has room, and holds a store that opens; one that a running gateway holds is left
+/// The data directory can be written, has room, and holds a store that would open; one that a running gateway holds is left
 /// alone.
 pub(super) fn store(folder: &Path, running: &Running, findings: &mut Findings) {
     const CHECK: &str = "store";
@@ -36,12 +36,9 @@ pub(super) fn store(folder: &Path, running: &Running, findings: &mut Findings) {
         return findings.fail(CHECK, format!("{shown} cannot be used by this user: {error}"), todo);
     }
     space(folder, findings);
-    // Opening makes files where there are none: only what a gateway has made before is looked into.
-    if !["state.redb", "lock"].iter().all(|file| folder.join(file).exists()) {
-        return findings.ok(CHECK, format!("{shown} holds nothing yet"));
-    }
-    match Store::open(folder) {
-        Ok(_) => findings.ok(CHECK, format!("{shown} is sound, and no gateway holds it")),
+    match Glance::at(folder) {
+        Ok(None) => findings.ok(CHECK, format!("{shown} holds nothing yet")),
+        Ok(Some(_)) => findings.ok(CHECK, format!("{shown} is sound, and no gateway holds it")),
         Err(StoreError::InUse { holder }) if running.answers => {
             findings.ok(CHECK, format!("{shown} is held by the gateway that runs ({holder}): its health counts"));
         }
@@ -49,10 +46,7 @@ pub(super) fn store(folder: &Path, running: &Running, findings: &mut Findings) {
             let what = format!("{shown} is held by another gateway ({holder}), which does not answer at this address");
             findings.warn(CHECK, what, "name it with `--gateway URL`, or stop it");
         }
-        Err(error) => {
-            let todo = "restore state.redb from a backup; moving it away starts anew, without the state of Things";
-            findings.fail(CHECK, format!("{shown}: {error}"), todo);
-        }
+        Err(error) => findings.fail(CHECK, format!("{shown}: {}", error.reason()), serve::store_hint(&error)),
     }
 }
 
@@ -105,6 +99,7 @@ pub(super) fn user(findings: &mut Findings) {
 mod tests {
     use super::super::Verdict;
     use super::*;
+    use crate::store::Store;
 
     #[test]
     fn a_store_is_looked_at_and_not_made() {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use serde_json::Value;
 
 use super::{Exit, Failure, Findings, GatewayArgs};
-use crate::cli::consumer::Consumer;
+use crate::cli::{access::TokenOf, consumer::Consumer};
 use crate::config::Tree;
 
 const CHECK: &str = "gateway";
@@ -29,7 +29,6 @@ pub(super) async fn ask(
     (tree, named): (Option<&Tree>, bool),
     findings: &mut Findings,
 ) -> Result<Running, Failure> {
-    let mut arguments = arguments.clone();
     let told = if named { arguments.gateway.clone() } else { arguments.named() };
     let url = match (told.filter(|url| !url.is_empty()), tree.map(|tree| tree.config.listen)) {
         (Some(url), _) => url,
@@ -40,8 +39,7 @@ pub(super) async fn ask(
         }
         (None, Some(listen)) => address_of(listen),
     };
-    arguments.gateway = Some(url.clone());
-    let consumer = arguments.consumer()?;
+    let consumer = consumer(arguments, &url, findings)?;
     match health(&consumer).await {
         Ok((health, mqtt)) => {
             say(&url, &health, findings);
@@ -62,6 +60,16 @@ pub(super) async fn ask(
             Ok(Running::default())
         }
     }
+}
+
+/// A Consumer of the gateway at `url`. The environment's token is sent to no other gateway than the environment's: whatever
+/// listens there would read it.
+fn consumer(arguments: &GatewayArgs, url: &str, findings: &mut Findings) -> Result<Consumer, Failure> {
+    let arguments = GatewayArgs { gateway: Some(url.to_owned()), ..arguments.clone() };
+    let Some(named) = arguments.withheld_at(url) else { return arguments.consumer() };
+    let what = format!("the environment's token is not sent to {url}: TIDEGATE_GATEWAY names {named}");
+    findings.warn(CHECK, what, "`--token-file FILE` names a token for this gateway");
+    arguments.consumer_with(TokenOf::CommandLine)
 }
 
 /// Where a gateway that listens there is reached from its own machine.
