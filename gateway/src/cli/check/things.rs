@@ -135,7 +135,10 @@ impl Examination<'_> {
                     errors.iter().map(|error| format!("{}: {}", error.field, error.description)).collect();
                 let what = format!("what was configured no longer applies: {}", what.join("; "));
                 let fault = ConfigFault::of_file(&declaration.file, what);
-                return self.examined.faults.push(fault.with_hint("say it anew in this file, which wins then"));
+                return self
+                    .examined
+                    .faults
+                    .push(fault.with_hint("give it another value in this file, which wins then"));
             }
         };
         let wanted = Wanted { declaration, effective: &effective, configured: &record.configured, whole };
@@ -221,7 +224,7 @@ impl Wanted<'_> {
         for misfit in fit::misfits(component, &effective.grants, &effective.settings) {
             let fault = match misfit.is_in(configured) {
                 true => ConfigFault::of_file(&effective.file, format!("as it was configured, {}", misfit.sentence()))
-                    .with_hint("say it anew in this file, which wins then"),
+                    .with_hint("give it another value in this file, which wins then"),
                 false => effective.fault_at(&[misfit.table, &misfit.key], &misfit.sentence(), &misfit.hint),
             };
             match misfit.is_refused {
