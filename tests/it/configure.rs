@@ -285,12 +285,5 @@ fn a_version_that_could_not_come_back_leaves_no_probation_behind() -> Result<()>
     configure(client, "tank", json!({ "settings": { "limit": 60 } }))?;
     let status = client.value("/things/tank/handler/properties/status")?;
     ensure!(status["state"] == "running", "{status}");
-    // The other way round, while it runs: approved first, configured then.
-    let replace = |query: &str| {
-        let path = format!("/things/tank/handler/actions/replace{query}");
-        client.send(&Request::new("POST", &path).body("application/wasm", bounded(0, 10)))
-    };
-    let refused = replace("")?.problem(400)?.to_string();
-    ensure!(refused.contains("approve=true") && refused.contains("/settings/limit"), "{refused}");
-    replace("?approve=true")?.expect(200).map(drop)
+    Ok(())
 }

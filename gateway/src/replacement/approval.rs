@@ -60,30 +60,6 @@ impl Approval {
         }
     }
 
-    /// Holds the Thing's settings against the new version's Thing Model. With `approve` it may be pushed before settings that fit
-    /// it alone are given.
-    ///
-    /// # Errors
-    /// As [`fits`].
-    pub(super) fn takes_settings(
-        &self,
-        template: &VersionTemplate,
-        component: &HandlerComponent,
-    ) -> Result<(), InteractionError> {
-        match fits(template, component) {
-            Err(InteractionError::InvalidInput { detail, errors }) if self.approve => {
-                let thing = template.thing();
-                tracing::warn!(thing, ?errors, detail, "approved; a start is refused until they fit");
-                Ok(())
-            }
-            Err(InteractionError::InvalidInput { detail, errors }) => {
-                let detail = format!("{detail}; with approve=true it is taken, to be given others by `configure` then");
-                Err(InteractionError::InvalidInput { detail, errors })
-            }
-            other => other.map(drop),
-        }
-    }
-
     /// The description of the new version, where it differs from the present one.
     ///
     /// # Errors
