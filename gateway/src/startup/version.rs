@@ -120,7 +120,7 @@ pub(super) async fn load(parts: &Parts, fitting: &Fitting<'_>, kept: &HandlerVer
     fitting.ready(kept.number, component.await?)
 }
 
-/// Compiles the component, holds it against the grants, makes its description, and only then keeps its bytes.
+/// Compiles the component and keeps its bytes, holds it against the grants and makes its description; nothing refers to it yet.
 async fn admit(parts: &Parts, fitting: &Fitting<'_>, record: &ThingRecord, bytes: Vec<u8>) -> Result<(), String> {
     let (engine, components) = (parts.engine.clone(), parts.store.components().clone());
     let component = blocking(move || {
